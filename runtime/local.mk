@@ -1,0 +1,97 @@
+# runtime/local.mk - the library
+
+include_HEADERS += include/stint.h
+stintincludedir = $(includedir)/stint
+stintinclude_HEADERS = \
+	include/stint/call.h \
+	include/stint/stats.h \
+	include/stint/version.h
+
+# initial-exec: the test "am I in a call?" stands in every wrapper, and must not itself call into ld.so.
+# exceptions: those of C++ unwind through the wrappers (qsort's, a call's own function).
+RUNTIME_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden -fexceptions -ftls-model=initial-exec $(URCU_CFLAGS)
+
+noinst_LTLIBRARIES += libstint-core.la libstint-interpose.la
+lib_LTLIBRARIES += libstint.la
+
+libstint_core_la_SOURCES = \
+	runtime/arch/x86_64/arch-wait.h \
+	runtime/arch/x86_64/arch.c \
+	runtime/arch/x86_64/arch.h \
+	runtime/arch/x86_64/resolve.S \
+	runtime/arch/x86_64/switch.S \
+	runtime/arch/x86_64/unwind.c \
+	runtime/arch/x86_64/unwind.h \
+	runtime/call.c \
+	runtime/checker.h \
+	runtime/clock.c \
+	runtime/clock.h \
+	runtime/context.h \
+	runtime/guard.c \
+	runtime/guard.h \
+	runtime/init.c \
+	runtime/init.h \
+	runtime/kthread.c \
+	runtime/kthread.h \
+	runtime/ledger-fd.c \
+	runtime/ledger-heap.c \
+	runtime/ledger-locks.c \
+	runtime/ledger-private.h \
+	runtime/ledger-things.c \
+	runtime/ledger-types.h \
+	runtime/ledger.c \
+	runtime/ledger.h \
+	runtime/preempt.c \
+	runtime/preempt.h \
+	runtime/settings.c \
+	runtime/settings.h \
+	runtime/signals.c \
+	runtime/signals.h \
+	runtime/stack.c \
+	runtime/stack.h \
+	runtime/sys.c \
+	runtime/sys.h \
+	runtime/tcb.c \
+	runtime/tcb.h \
+	runtime/text.c \
+	runtime/text.h \
+	runtime/tick.c \
+	runtime/tick.h
+libstint_core_la_CFLAGS = $(RUNTIME_CFLAGS)
+libstint_core_la_LIBADD = libstint-interpose.la
+
+# no-builtin: in the wrapper of calloc the compiler would see malloc and memset, and make it call itself.
+libstint_interpose_la_SOURCES = \
+	runtime/interpose/dir.c \
+	runtime/interpose/dl.c \
+	runtime/interpose/file.c \
+	runtime/interpose/interpose.h \
+	runtime/interpose/malloc.c \
+	runtime/interpose/mapping.c \
+	runtime/interpose/mutex.c \
+	runtime/interpose/process.c \
+	runtime/interpose/real.c \
+	runtime/interpose/signal.c \
+	runtime/interpose/sleep.c \
+	runtime/interpose/stdio.c \
+	runtime/interpose/strings.c \
+	runtime/interpose/table.def
+libstint_interpose_la_CFLAGS = $(RUNTIME_CFLAGS) -fno-builtin
+
+libstint_la_SOURCES =
+libstint_la_LIBADD = libstint-core.la
+libstint_la_LDFLAGS = $(INSTALLED_LDFLAGS) -version-info $(STINT_LT_VERSION) $(DEFS_LDFLAGS) \
+	-Wl,--version-script=runtime/libstint.map
+EXTRA_libstint_la_DEPENDENCIES = runtime/libstint.map
+
+CORE_OBJECTS = $(libstint_core_la_OBJECTS) $(libstint_interpose_la_OBJECTS)
+CORE_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/runtime
+
+# The exported set is one file: our own names by hand, those of libc's that we define from their table.
+runtime/libstint.map: $(srcdir)/runtime/libstint.map.in $(srcdir)/runtime/interpose/table.def
+	$(AM_V_GEN)$(MKDIR_P) runtime && $(AWK) -F '[(,]' \
+	    'FNR == NR { if ($$1 ~ /^(LOCKED|BLOCKING|ACQUIRING|SPECIAL)_FN$$/) names = names "\t" $$2 ";\n"; next } \
+	     /@LIBC_NAMES@/ { printf "%s", names; next } { print }' \
+	    $(srcdir)/runtime/interpose/table.def $(srcdir)/runtime/libstint.map.in > $@-t && mv $@-t $@
+CLEANFILES += runtime/libstint.map runtime/libstint.map-t
+EXTRA_DIST += runtime/libstint.map.in

@@ -1,0 +1,12 @@
+# tests/build/local.mk - tests of the build itself
+
+dist_noinst_SCRIPTS += tests/build/run-test
+
+build_tests = \
+	tests/build/exports.sh \
+	tests/build/headers.sh \
+	tests/build/install.sh \
+	tests/build/layering.sh \
+	tests/build/orphans.sh
+TESTS += $(build_tests)
+EXTRA_DIST += $(build_tests) tests/build/lib.sh

@@ -1,0 +1,183 @@
+/*
+ * stint.c - the command: what stint is, and whether it works here
+ *
+ * Written over the public interface only. What that does not tell, the preemption signal in use, is read
+ * from the kernel's account of the signals that this process catches, before and after the first call.
+ */
+#define _GNU_SOURCE
+#include <argp.h>
+#include <errno.h>
+#include <gnu/libc-version.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include <stint.h>
+
+static void print_version(FILE *out, struct argp_state *state)
+{
+	(void)state;
+	fprintf(out, "stint %s\n", stint_version());
+}
+
+void (*argp_program_version_hook)(FILE *, struct argp_state *) = print_version;
+
+/* the first line of @path without its newline, or "unknown" */
+static const char *first_line(const char *path, char *buf, int size)
+{
+	FILE *f = fopen(path, "re");
+	char *line;
+
+	line = f ? fgets(buf, size, f) : NULL;
+	if (f)
+		fclose(f);
+	if (!line)
+		return "unknown";
+	buf[strcspn(buf, "\n")] = '\0';
+	return buf;
+}
+
+/* bit n - 1: signal n has a handler */
+static unsigned long long caught_signals(void)
+{
+	unsigned long long caught = 0;
+	char line[256];
+	FILE *f;
+
+	f = fopen("/proc/self/status", "re");
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "SigCgt: %llx", &caught) == 1)
+			break;
+	fclose(f);
+	return caught;
+}
+
+/* the signals in @set but for those of the overflow guard and glibc's own, below SIGRTMIN */
+static void print_signals(unsigned long long set)
+{
+	const char *separator = "";
+
+	for (int n = 1; n <= 64; n++) {
+		if (!(set >> (n - 1) & 1) || n == SIGSEGV || n == SIGBUS || (n >= 32 && n < SIGRTMIN))
+			continue;
+		if (n < 32 && sigabbrev_np(n))
+			printf("%sSIG%s", separator, sigabbrev_np(n));
+		else
+			printf("%s%d", separator, n);
+		separator = ", ";
+	}
+	puts(*separator ? "" : "unknown");
+}
+
+static void *nothing(void *arg)
+{
+	return arg;
+}
+
+/* The stack size and the signal, as a call of ours finds them. */
+static int print_call(unsigned long long caught_before)
+{
+	struct stint_usage usage = { 0 };
+	stint_t *s;
+	int ret = 0;
+
+	s = stint_launch(nothing, NULL, STINT_S(60));
+	if (!s || !stint_is_complete(s)) {
+		fprintf(stderr, "stint: an empty call did not complete: %s\n",
+		        s ? "stopped before its time" : strerror(errno));
+		ret = 1;
+		goto free_call;
+	}
+	if (stint_usage(s, &usage) == 0)
+		printf("default stack      %llu bytes\n", (unsigned long long)usage.stack_bytes);
+	printf("preemption signal  ");
+	print_signals(caught_signals() & ~caught_before);
+free_call:
+	stint_free(s);
+	return ret;
+}
+
+static int info(void)
+{
+	unsigned long long caught_before = caught_signals();
+	const char *why = stint_unsupported();
+	struct utsname kernel;
+	char clock[64];
+
+	printf("stint              %s\n", stint_version());
+	printf("C library          glibc %s\n", gnu_get_libc_version());
+	if (uname(&kernel) == 0)
+		printf("kernel             %s %s, %s\n", kernel.sysname, kernel.release, kernel.machine);
+	printf("clock source       %s\n",
+	       first_line("/sys/devices/system/clocksource/clocksource0/current_clocksource", clock,
+	                  sizeof(clock)));
+	printf("calls              %s%s\n", why ? "do not work: " : "work", why ? why : "");
+	return why ? 1 : print_call(caught_before);
+}
+
+static const struct command {
+	const char *name;
+	int (*run)(void);
+} commands[] = {
+	{ "info", info },
+};
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	const struct command **chosen = state->input;
+
+	switch (key) {
+	case ARGP_KEY_ARG:
+		if (*chosen)
+			argp_error(state, "%s: nothing more is expected after %s", arg, (*chosen)->name);
+		*chosen = find_command(arg);
+		if (!*chosen)
+			argp_error(state, "%s: no such command; there is: info", arg);
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "a command is missing; there is: info");
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static const struct argp argp = {
+	.parser = parse,
+	.args_doc = "COMMAND",
+	.doc = "Tell about stint, preemptible function calls.\v"
+	       "Commands:\n"
+	       "  info    versions, and whether calls work in this environment; if they do not, it says why "
+	       "and the exit status is 1",
+};
+
+int main(int argc, char **argv)
+{
+	const struct command *chosen = NULL;
+	error_t err;
+	int ret;
+
+	argp_err_exit_status = 2;
+	err = argp_parse(&argp, argc, argv, 0, NULL, &chosen);
+	if (err) {
+		fprintf(stderr, "stint: %s\n", strerror(err));
+		return 2;
+	}
+	ret = chosen->run();
+	if (fflush(stdout) || ferror(stdout)) {
+		fprintf(stderr, "stint: cannot write: %s\n", strerror(errno));
+		return 2;
+	}
+	return ret;
+}
