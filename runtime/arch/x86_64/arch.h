@@ -1,0 +1,118 @@
+/*
+ * arch.h - the architecture seam: all that stint knows of x86-64
+ *
+ * Everything else in the tree is written against the names here. A port supplies this header, switch.S
+ * and resolve.S. Shared with assembly: plain #defines first.
+ *
+ * What a switch moves: callee-saved registers, mxcsr, x87 control word, stack pointer, thread pointer.
+ * What it leaves to the caller: everything the ABI lets a function call destroy. A context stopped by a
+ * signal keeps the rest, AVX-512 included, in the kernel's frame on its own stack.
+ */
+#ifndef STINT_ARCH_H
+#define STINT_ARCH_H
+
+#define ARCH_CTX_SP 0
+#define ARCH_CTX_TP 8
+
+#define ARCH_STACK_ALIGN 16
+#define ARCH_RED_ZONE 128
+#define ARCH_PAGE_SIZE 4096
+
+#ifndef __ASSEMBLER__
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/auxv.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+
+struct stint;
+
+/* where a context that is not running continues */
+struct arch_context {
+	void *sp;
+	void *tp;
+};
+_Static_assert(offsetof(struct arch_context, sp) == ARCH_CTX_SP, "switch.S");
+_Static_assert(offsetof(struct arch_context, tp) == ARCH_CTX_TP, "switch.S");
+
+/* 1 where user code may write the thread pointer (wrfsbase); else switch.S asks the kernel. Set once at
+ * start, before the first switch. */
+extern int arch_user_tp;
+
+/* Leave the running context in @save, continue @to. Returns when something continues @save. */
+void arch_switch(struct arch_context *save, const struct arch_context *to);
+
+/* Leave the running context in @save and call @entry(@arg) on the empty stack that ends at @top, with thread
+ * pointer @tp. The floating-point control words are inherited, as by a new thread. @entry must not return. */
+void arch_start(struct arch_context *save, void *top, void *tp, void (*entry)(struct stint *),
+                struct stint *arg);
+
+/* Point the thread pointer of this kernel thread at @tp. */
+void arch_set_tp(void *tp);
+
+/* volatile: the compiler takes the thread pointer for a constant, and would read it again after a switch */
+static inline void *arch_tp(void)
+{
+	void *tp;
+
+	__asm__ volatile("mov %%fs:0, %0" : "=r"(tp) : : "memory");
+	return tp;
+}
+
+static inline uint64_t arch_cycles(void)
+{
+	return __builtin_ia32_rdtsc();
+}
+
+static inline void arch_relax(void)
+{
+	__builtin_ia32_pause();
+}
+
+/* A system call that leaves errno alone: a result in [-4095, -1] is a negative errno value. */
+static inline long arch_syscall(long nr, long a, long b, long c, long d, long e, long f)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long ret;
+
+	__asm__ volatile("syscall"
+	                 : "=a"(ret)
+	                 : "0"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+	                 : "rcx", "r11", "memory");
+	return ret;
+}
+
+/* <sys/ucontext.h> has these as REG_RBP, REG_RSP and REG_RIP, for _GNU_SOURCE only */
+enum { ARCH_REG_BP = 10, ARCH_REG_SP = 15, ARCH_REG_PC = 16 };
+
+static inline uintptr_t arch_uc_pc(const ucontext_t *uc)
+{
+	return (uintptr_t)uc->uc_mcontext.gregs[ARCH_REG_PC];
+}
+
+static inline uintptr_t arch_uc_bp(const ucontext_t *uc)
+{
+	return (uintptr_t)uc->uc_mcontext.gregs[ARCH_REG_BP];
+}
+
+static inline uintptr_t arch_uc_sp(const ucontext_t *uc)
+{
+	return (uintptr_t)uc->uc_mcontext.gregs[ARCH_REG_SP];
+}
+
+/* Whether the instruction at @pc is a system call: the kernel set the PC back to have it issued again. */
+static inline int arch_is_syscall(uintptr_t pc)
+{
+	const unsigned char *p = (const unsigned char *)pc;
+
+	return p[0] == 0x0f && p[1] == 0x05;
+}
+
+int arch_shadow_stack(void);    /* whether user shadow stacks are on for this thread */
+int arch_init(void);            /* finds out what the CPU and kernel allow */
+
+#endif
+#endif

@@ -1,0 +1,141 @@
+/*
+ * switch.S - leave one context, continue another
+ *
+ * A saved context is its stack pointer, under which lie, low addresses first:
+ *
+ *      mxcsr (4)  x87 control word (2)  pad (2)  r15 r14 r13 r12 rbx rbp  return address
+ *
+ * The floating-point control words are loaded only where they differ: ldmxcsr costs as much as all the pushes.
+ * It goes on by an indirect jump, not by ret: the processor's stack of return addresses is the other context's, so
+ * ret would be predicted wrong every time, while the jump is remembered.
+ * A signal may land between the change of the thread pointer and that of the stack pointer, in either
+ * order: its handler finds a stack pointer outside the stack of the call whose identity it runs under, and defers.
+ *
+ * There is no .note.gnu.property here on purpose: an object that cannot switch shadow stacks must not claim to.
+ */
+#include "arch.h"
+
+#define SYS_arch_prctl 158
+#define ARCH_SET_FS 0x1002
+
+	.text
+
+/* thread pointer := rax; clobbers rcx, r11, rax; keeps rdi, rsi, rdx */
+.macro set_tp
+	cmpl	$0, arch_user_tp(%rip)
+	je	91f
+	wrfsbase %rax
+	jmp	92f
+91:	push	%rdi
+	push	%rsi
+	mov	%rax, %rsi
+	mov	$ARCH_SET_FS, %edi
+	mov	$SYS_arch_prctl, %eax
+	syscall
+	pop	%rsi
+	pop	%rdi
+92:
+.endm
+
+.macro save_callee_saved
+	push	%rbp
+	.cfi_adjust_cfa_offset 8
+	push	%rbx
+	.cfi_adjust_cfa_offset 8
+	push	%r12
+	.cfi_adjust_cfa_offset 8
+	push	%r13
+	.cfi_adjust_cfa_offset 8
+	push	%r14
+	.cfi_adjust_cfa_offset 8
+	push	%r15
+	.cfi_adjust_cfa_offset 8
+	sub	$8, %rsp
+	.cfi_adjust_cfa_offset 8
+	stmxcsr	(%rsp)
+	fnstcw	4(%rsp)
+.endm
+
+	.p2align 6
+	.globl	arch_switch
+	.hidden	arch_switch
+	.type	arch_switch, @function
+arch_switch:
+	.cfi_startproc
+	save_callee_saved
+	mov	(%rsp), %edx
+	movzwl	4(%rsp), %r8d
+	mov	%rsp, ARCH_CTX_SP(%rdi)
+	mov	ARCH_CTX_TP(%rsi), %rax
+	mov	ARCH_CTX_SP(%rsi), %rsp
+	set_tp
+	cmp	(%rsp), %edx
+	jne	3f
+1:	cmpw	%r8w, 4(%rsp)
+	jne	4f
+2:	add	$8, %rsp
+	.cfi_adjust_cfa_offset -8
+	pop	%r15
+	.cfi_adjust_cfa_offset -8
+	pop	%r14
+	.cfi_adjust_cfa_offset -8
+	pop	%r13
+	.cfi_adjust_cfa_offset -8
+	pop	%r12
+	.cfi_adjust_cfa_offset -8
+	pop	%rbx
+	.cfi_adjust_cfa_offset -8
+	pop	%rbp
+	.cfi_adjust_cfa_offset -8
+	pop	%rcx
+	.cfi_adjust_cfa_offset -8
+	jmp	*%rcx
+	.cfi_adjust_cfa_offset 64
+3:	ldmxcsr	(%rsp)
+	jmp	1b
+4:	fldcw	4(%rsp)
+	jmp	2b
+	.cfi_endproc
+	.size	arch_switch, . - arch_switch
+
+	.p2align 6
+	.globl	arch_start
+	.hidden	arch_start
+	.type	arch_start, @function
+arch_start:			/* save, top, tp, entry, arg */
+	.cfi_startproc
+	save_callee_saved
+	mov	%rsp, ARCH_CTX_SP(%rdi)
+	mov	%rcx, %rbx
+	mov	%r8, %r12
+	mov	%rdx, %rax
+	mov	%rsi, %rsp
+	set_tp
+	jmp	arch_bottom
+	.cfi_endproc
+	.size	arch_start, . - arch_start
+
+	/* the outermost frame of every call: unwinders and debuggers stop here */
+	.type	arch_bottom, @function
+arch_bottom:
+	.cfi_startproc
+	.cfi_undefined rip
+	xor	%ebp, %ebp
+	mov	%r12, %rdi
+	call	*%rbx
+	ud2
+	.cfi_endproc
+	.size	arch_bottom, . - arch_bottom
+
+	.globl	arch_set_tp
+	.hidden	arch_set_tp
+	.type	arch_set_tp, @function
+arch_set_tp:
+	.cfi_startproc
+	mov	%rdi, %rax
+	set_tp
+	ret
+	.cfi_endproc
+	.size	arch_set_tp, . - arch_set_tp
+
+	.section .note.GNU-stack, "", @progbits

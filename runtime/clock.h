@@ -1,0 +1,39 @@
+/*
+ * clock.h - points in time, in cycles
+ *
+ * All deadlines are in cycles of the time stamp counter: reading it costs 10 ns and no system call. Where the
+ * kernel does not trust the counter, "cycles" are nanoseconds of CLOCK_MONOTONIC. Both run at the same
+ * rate to within some ten parts per million, so the timer (which counts nanoseconds) may fire a little to
+ * either side of a deadline; the handler compares again and waits or re-arms, never stops a call early.
+ */
+#ifndef STINT_CLOCK_H
+#define STINT_CLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <stint/call.h>
+
+#include "arch/x86_64/arch.h"
+
+extern bool clock_use_tsc;
+
+void clock_begin(void);         /* take the first sample; as early as possible */
+void clock_init(void);          /* take the second; waits until 1 ms after the first */
+uint64_t clock_fallback(void);
+
+static inline uint64_t clock_now(void)
+{
+	return __builtin_expect(clock_use_tsc, 1) ? arch_cycles() : clock_fallback();
+}
+
+uint64_t clock_cycles(stint_ns span);           /* rounds up; STINT_FOREVER and what does not fit: NEVER */
+stint_ns clock_ns(uint64_t cycles);             /* rounds down, saturates */
+
+/* now + span, NEVER where that is beyond the end of time */
+static inline uint64_t clock_after(uint64_t now, uint64_t cycles)
+{
+	return cycles > UINT64_MAX - now ? UINT64_MAX : now + cycles;
+}
+
+#endif

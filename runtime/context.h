@@ -1,0 +1,128 @@
+/*
+ * context.h - struct stint, the execution context that everything else is about
+ *
+ * A stint lives at the top of its slot (stack.h), so its memory is type-stable: a stale handle finds a
+ * stint in state STATE_FREE, or another call, never an unmapped page.
+ *
+ *      slot, low addresses first
+ *      +-------+----------------------------------+--------------+----------------+--------------+
+ *      | guard |          usable stack       <--- | static TLS   | thread control | struct stint |
+ *      |       |                                  | (room for    | block of glibc |              |
+ *      |       |                                  | later dlopen)|                |              |
+ *      +-------+----------------------------------+--------------+----------------+--------------+
+ *              stack_lo                           stack_hi       tp
+ *
+ * Who may write what: ctx, depth, pending, ledger, cleanups: the stint itself, or whoever owns it while
+ * it is stopped (state has been moved to STATE_RUNNING by compare-and-swap). state: that owner. parent, kt,
+ * inner, deadline, eff: the code that switches, on the kernel thread that runs the chain.
+ * The tick handler runs on the stint's own stack and kernel thread, so plain accesses suffice between it and
+ * the stint; only compiler order matters (barrier()).
+ */
+#ifndef STINT_CONTEXT_H
+#define STINT_CONTEXT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <urcu/list.h>
+
+#include <stint/call.h>
+
+#include "arch/x86_64/arch.h"
+#include "ledger-types.h"
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#define barrier() __asm__ volatile("" ::: "memory")
+
+#define NEVER UINT64_MAX        /* a point in time, in cycles, that does not come */
+#define STINT_NAME_SIZE 32
+#define CLEANUPS_INLINE 4
+
+struct kthread;
+struct slab;
+struct stint_class;
+
+/* states; the public ones are these minus one, and zeroed memory is a freed stint */
+enum {
+	STATE_FREE = 0,
+	STATE_READY = 1 + STINT_READY,
+	STATE_RUNNING = 1 + STINT_RUNNING,
+	STATE_TIMED_OUT = 1 + STINT_TIMED_OUT,
+	STATE_PAUSED = 1 + STINT_PAUSED,
+	STATE_COMPLETE = 1 + STINT_COMPLETE,
+	STATE_CANCELLED = 1 + STINT_CANCELLED
+};
+
+struct cleanup {
+	void (*fn)(void *);
+	void *arg;
+};
+
+struct cleanup_block {
+	struct cleanup_block *prev;
+	unsigned n;
+	struct cleanup at[62];
+};
+
+struct stint {
+	/* touched by every switch and tick */
+	struct arch_context ctx;        /* where it continues, while stopped */
+	struct arch_context ret;        /* where its caller continues, while it runs */
+	struct kthread *kt;             /* the kernel thread that runs it */
+	struct stint *parent;           /* the call that launched or resumed it, while it runs */
+	struct stint *inner;            /* the call in it that was running when the chain was stopped */
+	uint64_t deadline;              /* its own, in cycles */
+	uint64_t eff;                   /* the earliest of its own and those around it */
+	int depth;                      /* preemption is disabled while > 0 */
+	bool pending;                   /* a deadline passed meanwhile: to be taken when depth returns to 0 */
+	bool ending;                    /* the function has returned, or it is being cancelled */
+	bool lock_wait;                 /* depth covers a wait: may be stopped at a system call (mutex.c) */
+	bool own_mask;                  /* it changed the signal mask: mask and caller_mask count */
+	int state;                      /* STATE_...; moved by compare-and-swap, stored with release */
+	int how;                        /* how it came back: a STATE_... value */
+	uintptr_t handler_sp;           /* frame of the user's signal handler running on it, or 0 */
+	uintptr_t stack_lo, stack_hi;
+	void *tp;
+
+	/* its work */
+	stint_fn *fn;
+	void *arg;
+	void *result;
+	uint64_t switched_in;           /* cycles */
+	uint64_t started, ended;        /* cycles, 0: not yet */
+	uint64_t stopped;               /* cycles, when the chain was stopped */
+	uint64_t cpu;                   /* cycles */
+	uint64_t resumes, preemptions, deferrals;
+
+	/* what it holds */
+	struct ledger ledger;
+	unsigned ncleanups;
+	struct cleanup cleanups[CLEANUPS_INLINE];
+	struct cleanup_block *more_cleanups;
+	struct cds_list_head children;  /* calls launched or resumed in it, not freed */
+	struct cds_list_head sibling;   /* in the parent's children, or empty */
+
+	/* signal mask, see preempt.c */
+	uint64_t mask, caller_mask;
+	uint64_t seen_mask_gen;
+
+	/* its slot, see stack.c and tcb.c */
+	struct stint *next_free;
+	struct stint_class *size_class;
+	struct slab *slab;
+	unsigned tls_generation;
+	int fake_tid;
+	bool tcb_ready;
+	char name[STINT_NAME_SIZE];
+};
+
+/* The innermost call running here, or NULL. In its own TLS, so it is right on whatever kernel thread. */
+extern __thread struct stint *stint_current
+	__attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+static inline struct stint *self(void)
+{
+	return stint_current;
+}
+
+#endif

@@ -1,0 +1,405 @@
+/*
+ * file.c - descriptors
+ *
+ * What hands out a descriptor enters it; what closes one strikes it first, on whatever thread, because the number may
+ * be another's the moment it is closed. From the system call to the entry the call must not be stopped, or
+ * a cancel would lose the descriptor. Some of these wait (open() of a FIFO, accept(), a record lock), and must be
+ * stoppable all the same: they run as a wait (ledger_wait_begin), in which the call is stopped only where the system
+ * call is about to be issued, or has failed with EINTR: where it has nothing yet.
+ *
+ * Async-signal-safe, as the originals are. Not tracked: numbers from 2^20, and descriptors that libc opens for itself
+ * (those of streams and directories are held by their streams and directories).
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/fanotify.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "interpose.h"
+#include "../ledger.h"
+
+#undef open
+#undef open64
+#undef openat
+#undef openat64
+#undef creat
+#undef creat64
+int __open(const char *path, int flags, ...);
+int __open64(const char *path, int flags, ...);
+int __open_2(const char *path, int flags);
+int __open64_2(const char *path, int flags);
+int __openat_2(int dir, const char *path, int flags);
+int __openat64_2(int dir, const char *path, int flags);
+int __close(int fd);
+int __dup2(int from, int to);
+int __pipe(int fds[2]);
+int __fcntl(int fd, int command, ...);
+int memfd_create(const char *name, unsigned flags);
+int fsopen(const char *fs_name, unsigned flags);
+int fspick(int dir, const char *path, unsigned flags);
+int fsmount(int fd, unsigned flags, unsigned ms_flags);
+int open_tree(int dir, const char *path, unsigned flags);
+
+static int enter(struct stint *s, int fd)
+{
+	if (fd >= 0)
+		ledger_fd_opened(s, fd);
+	return fd;
+}
+
+static int enter_pair(struct stint *s, int r, const int fds[2])
+{
+	if (r == 0) {
+		enter(s, fds[0]);
+		enter(s, fds[1]);
+	}
+	return r;
+}
+
+/* hands out a descriptor, or -1, at once */
+#define OPENS(name, params, args)                                             \
+	WRAPPER int name params                                               \
+	{                                                                     \
+		struct stint *s_ = self();                                    \
+		int r_;                                                       \
+                                                                              \
+		if (likely(!s_))                                              \
+			return enter(NULL, REAL(name) args);                  \
+		preempt_disable(s_);                                          \
+		r_ = enter(s_, REAL(name) args);                              \
+		preempt_enable(s_, caller_address());                         \
+		return r_;                                                    \
+	}
+
+/*
+ * Hands out a descriptor, or -1, and may have to wait for it. SA_RESTART has the system call issued again after a stop;
+ * a socket with a timeout (SO_RCVTIMEO) returns EINTR instead, which the caller must not see.
+ */
+#define WAITS(name, params, args)                                             \
+	WRAPPER int name params                                               \
+	{                                                                     \
+		struct stint *s_ = self();                                    \
+		struct eintr_mark mark;                                       \
+		int r_;                                                       \
+                                                                              \
+		if (likely(!s_))                                              \
+			return enter(NULL, REAL(name) args);                  \
+		preempt_disable(s_);                                          \
+		ledger_wait_begin(s_, NULL, 0);                               \
+		eintr_mark(&mark);                                            \
+		do                                                            \
+			r_ = REAL(name) args;                                 \
+		while (r_ < 0 && errno == EINTR && eintr_was_ours(&mark));    \
+		ledger_wait_end(s_);                                          \
+		enter(s_, r_);                                                \
+		preempt_enable(s_, caller_address());                         \
+		return r_;                                                    \
+	}
+
+/* --- opening by name --------------------------------------------------------------------------- */
+
+/* whether open() with these flags has a third argument; reading one that is not there is harmless but untidy */
+static bool takes_mode(int flags)
+{
+	return (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE;
+}
+
+/* Variable arguments: @mode is fetched first, then as WAITS. */
+#define WAITS_MODE(name, params, args)                                        \
+	WRAPPER int name params                                               \
+	{                                                                     \
+		struct stint *s_ = self();                                    \
+		mode_t mode = 0;                                              \
+		va_list ap;                                                   \
+		int r_;                                                       \
+                                                                              \
+		va_start(ap, flags);                                          \
+		if (takes_mode(flags))                                        \
+			mode = va_arg(ap, mode_t);                            \
+		va_end(ap);                                                   \
+		if (likely(!s_))                                              \
+			return enter(NULL, REAL(name) args);                  \
+		preempt_disable(s_);                                          \
+		ledger_wait_begin(s_, NULL, 0);                               \
+		r_ = REAL(name) args;                                         \
+		ledger_wait_end(s_);                                          \
+		enter(s_, r_);                                                \
+		preempt_enable(s_, caller_address());                         \
+		return r_;                                                    \
+	}
+
+WAITS_MODE(open, (const char *path, int flags, ...), (path, flags, mode))
+WAITS_MODE(open64, (const char *path, int flags, ...), (path, flags, mode))
+WAITS_MODE(__open, (const char *path, int flags, ...), (path, flags, mode))
+WAITS_MODE(__open64, (const char *path, int flags, ...), (path, flags, mode))
+WAITS_MODE(openat, (int dir, const char *path, int flags, ...), (dir, path, flags, mode))
+WAITS_MODE(openat64, (int dir, const char *path, int flags, ...), (dir, path, flags, mode))
+WAITS(__open_2, (const char *path, int flags), (path, flags))
+WAITS(__open64_2, (const char *path, int flags), (path, flags))
+WAITS(__openat_2, (int dir, const char *path, int flags), (dir, path, flags))
+WAITS(__openat64_2, (int dir, const char *path, int flags), (dir, path, flags))
+WAITS(creat, (const char *path, mode_t mode), (path, mode))
+WAITS(creat64, (const char *path, mode_t mode), (path, mode))
+WAITS(open_by_handle_at, (int mount, struct file_handle *handle, int flags), (mount, handle, flags))
+OPENS(shm_open, (const char *name, int flags, mode_t mode), (name, flags, mode))
+OPENS(posix_openpt, (int flags), (flags))
+OPENS(getpt, (void), ())
+OPENS(mkstemp, (char *pattern), (pattern))
+OPENS(mkstemp64, (char *pattern), (pattern))
+OPENS(mkostemp, (char *pattern, int flags), (pattern, flags))
+OPENS(mkostemp64, (char *pattern, int flags), (pattern, flags))
+OPENS(mkstemps, (char *pattern, int suffix), (pattern, suffix))
+OPENS(mkstemps64, (char *pattern, int suffix), (pattern, suffix))
+OPENS(mkostemps, (char *pattern, int suffix, int flags), (pattern, suffix, flags))
+OPENS(mkostemps64, (char *pattern, int suffix, int flags), (pattern, suffix, flags))
+OPENS(fsopen, (const char *fs_name, unsigned flags), (fs_name, flags))
+OPENS(fspick, (int dir, const char *path, unsigned flags), (dir, path, flags))
+OPENS(fsmount, (int fd, unsigned flags, unsigned ms_flags), (fd, flags, ms_flags))
+OPENS(open_tree, (int dir, const char *path, unsigned flags), (dir, path, flags))
+
+/* --- other ways to get one --------------------------------------------------------------------- */
+
+OPENS(dup, (int fd), (fd))
+OPENS(socket, (int domain, int type, int protocol), (domain, type, protocol))
+WAITS(accept, (int fd, struct sockaddr *address, socklen_t *len), (fd, address, len))
+WAITS(accept4, (int fd, struct sockaddr *address, socklen_t *len, int flags), (fd, address, len, flags))
+OPENS(epoll_create, (int size), (size))
+OPENS(epoll_create1, (int flags), (flags))
+OPENS(eventfd, (unsigned value, int flags), (value, flags))
+OPENS(timerfd_create, (clockid_t clock, int flags), (clock, flags))
+/* with an existing descriptor it returns that, which keeps its owner */
+WRAPPER int signalfd(int fd, const sigset_t *mask, int flags)
+{
+	struct stint *s = self();
+	int r;
+
+	if (likely(!s)) {
+		r = REAL(signalfd)(fd, mask, flags);
+		return fd < 0 ? enter(NULL, r) : r;
+	}
+	preempt_disable(s);
+	r = REAL(signalfd)(fd, mask, flags);
+	if (fd < 0)
+		enter(s, r);
+	preempt_enable(s, caller_address());
+	return r;
+}
+OPENS(memfd_create, (const char *name, unsigned flags), (name, flags))
+OPENS(inotify_init, (void), ())
+OPENS(inotify_init1, (int flags), (flags))
+OPENS(fanotify_init, (unsigned flags, unsigned event_flags), (flags, event_flags))
+OPENS(pidfd_open, (pid_t pid, unsigned flags), (pid, flags))
+OPENS(pidfd_getfd, (int pidfd, int target, unsigned flags), (pidfd, target, flags))
+
+#define OPENS_PAIR(name, params, args)                                        \
+	WRAPPER int name params                                               \
+	{                                                                     \
+		struct stint *s_ = self();                                    \
+		int r_;                                                       \
+                                                                              \
+		if (likely(!s_))                                              \
+			return enter_pair(NULL, REAL(name) args, fds);        \
+		preempt_disable(s_);                                          \
+		r_ = enter_pair(s_, REAL(name) args, fds);                    \
+		preempt_enable(s_, caller_address());                         \
+		return r_;                                                    \
+	}
+
+OPENS_PAIR(pipe, (int fds[2]), (fds))
+OPENS_PAIR(__pipe, (int fds[2]), (fds))
+OPENS_PAIR(pipe2, (int fds[2], int flags), (fds, flags))
+OPENS_PAIR(socketpair, (int domain, int type, int protocol, int fds[2]), (domain, type, protocol, fds))
+
+/* the descriptors that came with a message */
+static void enter_rights(struct stint *s, struct msghdr *m)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		size_t n = c->cmsg_len > CMSG_LEN(0) ? (c->cmsg_len - CMSG_LEN(0)) / sizeof(int) : 0;
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+			enter(s, fd);
+		}
+	}
+}
+
+WRAPPER ssize_t recvmsg(int fd, struct msghdr *message, int flags)
+{
+	struct stint *s = self();
+	struct eintr_mark mark;
+	ssize_t r;
+
+	if (likely(!s))
+		return REAL(recvmsg)(fd, message, flags);
+	preempt_disable(s);
+	ledger_wait_begin(s, NULL, 0);
+	eintr_mark(&mark);
+	do
+		r = REAL(recvmsg)(fd, message, flags);
+	while (r < 0 && errno == EINTR && eintr_was_ours(&mark));
+	ledger_wait_end(s);
+	if (r >= 0 && message->msg_control)
+		enter_rights(s, message);
+	preempt_enable(s, caller_address());
+	return r;
+}
+
+WRAPPER int recvmmsg(int fd, struct mmsghdr *messages, unsigned n, int flags, struct timespec *timeout)
+{
+	struct stint *s = self();
+	struct eintr_mark mark;
+	int r;
+
+	if (likely(!s))
+		return REAL(recvmmsg)(fd, messages, n, flags, timeout);
+	preempt_disable(s);
+	ledger_wait_begin(s, NULL, 0);
+	eintr_mark(&mark);
+	do
+		r = REAL(recvmmsg)(fd, messages, n, flags, timeout);
+	while (r < 0 && errno == EINTR && eintr_was_ours(&mark));
+	ledger_wait_end(s);
+	for (int i = 0; i < r; i++)
+		if (messages[i].msg_hdr.msg_control)
+			enter_rights(s, &messages[i].msg_hdr);
+	preempt_enable(s, caller_address());
+	return r;
+}
+
+/* fcntl always has a third word, of whatever type; the kernel knows which commands read it */
+static int control(int (*real)(int, int, ...), struct stint *s, int fd, int command, void *arg, const void *caller)
+{
+	bool waits = command == F_SETLKW || command == F_OFD_SETLKW;
+	int r;
+
+	preempt_disable(s);
+	if (waits)
+		ledger_wait_begin(s, NULL, 0);
+	r = real(fd, command, arg);
+	if (waits)
+		ledger_wait_end(s);
+	if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
+		enter(s, r);
+	preempt_enable(s, caller);
+	return r;
+}
+
+#define CONTROLS(name)                                                        \
+	WRAPPER int name(int fd, int command, ...)                            \
+	{                                                                     \
+		struct stint *s = self();                                     \
+		va_list ap;                                                   \
+		void *arg;                                                    \
+                                                                              \
+		va_start(ap, command);                                        \
+		arg = va_arg(ap, void *);                                     \
+		va_end(ap);                                                   \
+		if (likely(!s))                                               \
+			return REAL(name)(fd, command, arg);                  \
+		return control(REAL(name), s, fd, command, arg, caller_address()); \
+	}
+
+CONTROLS(fcntl)
+CONTROLS(fcntl64)
+CONTROLS(__fcntl)
+
+/* --- closing ----------------------------------------------------------------------------------- */
+
+#define CLOSES(name)                                                          \
+	WRAPPER int name(int fd)                                              \
+	{                                                                     \
+		struct stint *s = self();                                     \
+		int r;                                                        \
+                                                                              \
+		if (likely(!s)) {                                             \
+			ledger_fd_closed(fd);                                 \
+			return REAL(name)(fd);                                \
+		}                                                             \
+		preempt_disable(s);                                           \
+		ledger_fd_closed(fd);                                         \
+		r = REAL(name)(fd);                                           \
+		preempt_enable(s, caller_address());                          \
+		return r;                                                     \
+	}
+
+CLOSES(close)
+CLOSES(__close)
+
+/* The target is closed on the way, unless it fails. The one who asks for it owns it then. */
+static int duplicate(struct stint *s, int from, int to, int flags, int (*dup2)(int, int), int (*dup3)(int, int, int))
+{
+	uintptr_t owner;
+	int r;
+
+	if (from == to)
+		return dup2 ? dup2(from, to) : dup3(from, to, flags);
+	owner = ledger_fd_take(to);
+	r = dup2 ? dup2(from, to) : dup3(from, to, flags);
+	if (r < 0)
+		ledger_fd_restore(to, owner);
+	else if (s)
+		ledger_fd_opened(s, to);
+	return r;
+}
+
+#define DUPLICATES(name, params, flags, two, three)                           \
+	WRAPPER int name params                                               \
+	{                                                                     \
+		struct stint *s = self();                                     \
+		int r;                                                        \
+                                                                              \
+		if (likely(!s))                                               \
+			return duplicate(NULL, from, to, flags, two, three);  \
+		preempt_disable(s);                                           \
+		r = duplicate(s, from, to, flags, two, three);                \
+		preempt_enable(s, caller_address());                          \
+		return r;                                                     \
+	}
+
+DUPLICATES(dup2, (int from, int to), 0, REAL(dup2), NULL)
+DUPLICATES(__dup2, (int from, int to), 0, REAL(__dup2), NULL)
+DUPLICATES(dup3, (int from, int to, int flags), flags, NULL, REAL(dup3))
+
+WRAPPER int close_range(unsigned lo, unsigned hi, int flags)
+{
+	struct stint *s = self();
+	int r;
+
+	if (s)
+		preempt_disable(s);
+	if (lo <= hi && !(flags & CLOSE_RANGE_CLOEXEC))
+		ledger_fd_closed_range(lo, hi);
+	r = REAL(close_range)(lo, hi, flags);
+	if (s)
+		preempt_enable(s, caller_address());
+	return r;
+}
+
+WRAPPER void closefrom(int lo)
+{
+	struct stint *s = self();
+
+	if (s)
+		preempt_disable(s);
+	ledger_fd_closed_range(lo < 0 ? 0 : (unsigned)lo, ~0U);
+	REAL(closefrom)(lo);
+	if (s)
+		preempt_enable(s, caller_address());
+}

@@ -1,0 +1,92 @@
+/*
+ * interpose.h - how a wrapper is written
+ *
+ * Every libc function that the layer knows is a row of table.def with its class. A row of a class that is
+ * wrapped has a slot in real_functions[], which holds the address of the next definition (libc's, or that of another
+ * interposer behind us). Slots start out pointing at stubs that look all names up on the first call, because
+ * constructors of other libraries may call before ours runs; so a wrapper pays one indirect jump, no test.
+ *
+ * A wrapper is an ordinary typed function: outside a call one TLS test and a tail call; inside, preemption
+ * disabled around the real one. LOCKED() writes the plain ones. Wrappers keep errno as libc left it.
+ */
+#ifndef STINT_INTERPOSE_H
+#define STINT_INTERPOSE_H
+
+#include "../preempt.h"
+
+enum real_index {
+#define LOCKED_FN(name, family) REAL_##name,
+#define BLOCKING_FN(name, family) REAL_##name,
+#define ACQUIRING_FN(name, family) REAL_##name,
+#define SPECIAL_FN(name, family) REAL_##name,
+#define PURE_FN(name, family)
+#define SYSCALL_FN(name, family)
+#include "table.def"
+#undef LOCKED_FN
+#undef BLOCKING_FN
+#undef ACQUIRING_FN
+#undef SPECIAL_FN
+#undef PURE_FN
+#undef SYSCALL_FN
+	REAL_COUNT
+};
+
+extern void *real_functions[];
+
+#define REAL(name) ((__typeof__(&name))real_functions[REAL_##name])
+
+#define WRAPPER __attribute__((visibility("default")))
+
+/* a wrapper of the class "locked": LOCKED(int, fputs, (const char *str, FILE *f), (str, f)) */
+#define LOCKED(ret, name, params, args)                   \
+	WRAPPER ret name params                            \
+	{                                                  \
+		struct stint *s_ = self();                 \
+		ret r_;                                    \
+                                                           \
+		if (likely(!s_))                           \
+			return REAL(name) args;            \
+		preempt_disable(s_);                       \
+		r_ = REAL(name) args;                      \
+		preempt_enable(s_, caller_address());      \
+		return r_;                                 \
+	}
+
+#define LOCKED_VOID(name, params, args)                   \
+	WRAPPER void name params                           \
+	{                                                  \
+		struct stint *s_ = self();                 \
+                                                           \
+		if (likely(!s_)) {                         \
+			REAL(name) args;                   \
+			return;                            \
+		}                                          \
+		preempt_disable(s_);                       \
+		REAL(name) args;                           \
+		preempt_enable(s_, caller_address());      \
+	}
+
+/*
+ * Enter a block that libc allocated for its caller (not for itself) in the ledger of the call @s. The block may move.
+ * Returns it; where there is no memory for the entry it is handed out without. NULL stays NULL. Keeps errno.
+ */
+void *heap_adopt(struct stint *s, void *p);
+
+/*
+ * Tells EINTR that our tick caused from EINTR that a handler of the program caused: set the mark before the
+ * system call, ask after it failed. On a kernel thread that never ran a call it was never ours.
+ */
+struct eintr_mark {
+	const struct kthread *kt;       /* a call may go on elsewhere */
+	uint64_t ours, users;
+};
+void eintr_mark(struct eintr_mark *m);
+bool eintr_was_ours(const struct eintr_mark *m);
+
+/*
+ * Whether a wrapper's caller is libc, ld.so or stint itself: what they acquire is theirs and is not entered
+ * in the call's ledger (stdout's buffer, made by the first printf, must survive the call).
+ */
+bool text_is_runtime(const void *pc);
+
+#endif

@@ -1,0 +1,248 @@
+/*
+ * malloc.c - the malloc family: not stopped halfway, and entered in the call's ledger
+ *
+ * A block is entered when code other than libc's asks for it in a call. What libc allocates for itself (the
+ * buffer of stdout, made by the first printf) must survive the call, and what it allocates for its caller (strdup)
+ * is entered by the wrapper of that function, with heap_adopt().
+ *
+ * A block that someone else allocated and the call only resizes stays someone else's: the caller's vector that
+ * grew in a call is not freed when the call is cancelled.
+ *
+ * Outside calls, free and realloc look for an entry only while some call has any (ledger_heap_live): a call's block may be
+ * freed by anyone.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <malloc.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "../ledger.h"
+#include "../text.h"
+#include "interpose.h"
+
+static bool enters(size_t n, const void *caller)
+{
+	return n <= PTRDIFF_MAX - LEDGER_TRAILER && !text_is_runtime(caller);
+}
+
+static void enter(struct stint *s, void *p)
+{
+	if (p)
+		ledger_block_add(s, p, REAL(malloc_usable_size)(p));
+}
+
+static bool any_entered(void)
+{
+	return __atomic_load_n(&ledger_heap_live, __ATOMIC_RELAXED) != 0;
+}
+
+static void strike(struct stint *s, void *p)
+{
+	if (p && any_entered())
+		ledger_block_drop(s, p, REAL(malloc_usable_size)(p));
+}
+
+WRAPPER void *malloc(size_t n)
+{
+	struct stint *s = self();
+	bool entered;
+	void *p;
+
+	if (likely(!s))
+		return REAL(malloc)(n);
+	preempt_disable(s);
+	entered = enters(n, caller_address());
+	p = REAL(malloc)(entered ? n + LEDGER_TRAILER : n);
+	if (entered)
+		enter(s, p);
+	preempt_enable(s, caller_address());
+	return p;
+}
+
+WRAPPER void free(void *p)
+{
+	struct stint *s = self();
+
+	if (likely(!s)) {
+		if (unlikely(any_entered()))
+			strike(NULL, p);
+		REAL(free)(p);
+		return;
+	}
+	preempt_disable(s);
+	strike(s, p);
+	REAL(free)(p);
+	preempt_enable(s, caller_address());
+}
+
+WRAPPER void *calloc(size_t n, size_t size)
+{
+	struct stint *s = self();
+	size_t total;
+	bool entered;
+	void *p;
+
+	if (likely(!s))
+		return REAL(calloc)(n, size);
+	preempt_disable(s);
+	entered = !__builtin_mul_overflow(n, size, &total) && enters(total, caller_address());
+	p = entered ? REAL(calloc)(1, total + LEDGER_TRAILER) : REAL(calloc)(n, size);
+	if (entered)
+		enter(s, p);
+	preempt_enable(s, caller_address());
+	return p;
+}
+
+/* with preemption disabled in @s, or outside calls (@s NULL) */
+static void *resize(struct stint *s, void *p, size_t n, const void *caller)
+{
+	size_t usable = p ? REAL(malloc_usable_size)(p) : 0;
+	bool mine = s && (!p || ledger_block_mine(s, p, usable));
+	bool entered = mine && n && enters(n, caller);
+	void *q;
+
+	if (p)
+		ledger_block_drop(s, p, usable);
+	q = REAL(realloc)(p, entered ? n + LEDGER_TRAILER : n);
+	if (entered && q)
+		enter(s, q);
+	else if (!q && n && p && mine)
+		ledger_block_add(s, p, usable);         /* it failed: the old block is still there */
+	return q;
+}
+
+static void *resize_anywhere(void *p, size_t n, const void *caller)
+{
+	struct stint *s = self();
+	void *q;
+
+	if (likely(!s))
+		return unlikely(any_entered()) ? resize(NULL, p, n, caller) : REAL(realloc)(p, n);
+	preempt_disable(s);
+	q = resize(s, p, n, caller);
+	preempt_enable(s, caller);
+	return q;
+}
+
+WRAPPER void *realloc(void *p, size_t n)
+{
+	return resize_anywhere(p, n, caller_address());
+}
+
+WRAPPER void *reallocarray(void *p, size_t n, size_t size)
+{
+	size_t total;
+
+	if (__builtin_mul_overflow(n, size, &total)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return resize_anywhere(p, total, caller_address());
+}
+
+WRAPPER void *memalign(size_t align, size_t n)
+{
+	struct stint *s = self();
+	bool entered;
+	void *p;
+
+	if (likely(!s))
+		return REAL(memalign)(align, n);
+	preempt_disable(s);
+	entered = enters(n, caller_address());
+	p = REAL(memalign)(align, entered ? n + LEDGER_TRAILER : n);
+	if (entered)
+		enter(s, p);
+	preempt_enable(s, caller_address());
+	return p;
+}
+
+WRAPPER void *aligned_alloc(size_t align, size_t n)
+{
+	struct stint *s = self();
+	bool entered;
+	void *p;
+
+	if (likely(!s))
+		return REAL(aligned_alloc)(align, n);
+	preempt_disable(s);
+	entered = enters(n, caller_address());
+	p = REAL(aligned_alloc)(align, entered ? n + LEDGER_TRAILER : n);
+	if (entered)
+		enter(s, p);
+	preempt_enable(s, caller_address());
+	return p;
+}
+
+WRAPPER int posix_memalign(void **out, size_t align, size_t n)
+{
+	struct stint *s = self();
+	bool entered;
+	int err;
+
+	if (likely(!s))
+		return REAL(posix_memalign)(out, align, n);
+	preempt_disable(s);
+	entered = enters(n, caller_address());
+	err = REAL(posix_memalign)(out, align, entered ? n + LEDGER_TRAILER : n);
+	if (entered && !err)
+		enter(s, *out);
+	preempt_enable(s, caller_address());
+	return err;
+}
+
+static size_t page_size(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+WRAPPER void *valloc(size_t n)
+{
+	if (likely(!self()))
+		return REAL(valloc)(n);
+	return memalign(page_size(), n);
+}
+
+WRAPPER void *pvalloc(size_t n)
+{
+	size_t page = page_size(), whole = n ? (n + page - 1) / page * page : page;
+
+	if (likely(!self()))
+		return REAL(pvalloc)(n);
+	return memalign(page, whole < n ? n : whole);
+}
+
+WRAPPER size_t malloc_usable_size(void *p)
+{
+	size_t usable = REAL(malloc_usable_size)(p);
+
+	if (p && unlikely(any_entered()) && ledger_block_known(p, usable))
+		usable -= LEDGER_TRAILER;
+	return usable;
+}
+
+void *heap_adopt(struct stint *s, void *p)
+{
+	size_t usable = p ? REAL(malloc_usable_size)(p) : 0;
+	int saved = errno;
+	void *q;
+
+	if (!p || ledger_block_known(p, usable))
+		return p;
+	q = REAL(realloc)(p, usable + LEDGER_TRAILER);
+	if (q)
+		enter(s, q);
+	errno = saved;
+	return q ? q : p;
+}
+
+LOCKED(int, malloc_trim, (size_t pad), (pad))
+LOCKED(int, mallopt, (int what, int value), (what, value))
+LOCKED(struct mallinfo2, mallinfo2, (void), ())
+LOCKED(int, malloc_info, (int options, FILE *f), (options, f))
+LOCKED_VOID(malloc_stats, (void), ())
+
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+LOCKED(struct mallinfo, mallinfo, (void), ())

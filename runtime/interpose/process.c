@@ -1,0 +1,115 @@
+/*
+ * process.c - fork and exit
+ *
+ * fork: glibc takes the calling thread for the one thread that lives on, writes the child's id into its control
+ * block, and recycles the stacks of all others. So a call forks on the identity of the kernel thread under it, not
+ * on its own. The child goes on with the same chain of calls; the POSIX timer was not inherited, so it gets a new one,
+ * and the anchor thread is started again. Calls that other kernel threads were running stay RUNNING in the child for ever:
+ * their threads are gone.
+ *
+ * exit: runs to the end of the process, whatever the call's deadline says.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "../clock.h"
+#include "../init.h"
+#include "../kthread.h"
+#include "../ledger.h"
+#include "../stack.h"
+#include "../tick.h"
+#include "interpose.h"
+
+static void before_fork(void)
+{
+	ledger_fork_prepare();
+	stack_fork_prepare();
+	ledger_heap_fork_prepare();
+}
+
+static void after_fork_in_parent(void)
+{
+	ledger_heap_fork_done();
+	stack_fork_done();
+	ledger_fork_done();
+}
+
+static void after_fork_in_child(void)
+{
+	after_fork_in_parent();
+	init_after_fork();
+}
+
+__attribute__((constructor)) static void at_load(void)
+{
+	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+/* errno is the kernel thread's own while we are on its identity, and must not change; noinline, because the compiler
+ * believes that errno does not move within a function */
+static __attribute__((noinline)) pid_t fork_on_native(int *err)
+{
+	int saved = errno;
+	pid_t pid = REAL(fork)();
+
+	*err = errno;
+	errno = saved;
+	return pid;
+}
+
+static __attribute__((noinline)) pid_t set_errno(pid_t pid, int err)
+{
+	if (pid < 0)
+		errno = err;
+	return pid;
+}
+
+/* a chain with a deadline needs its tick in the child too; without one (no memory) it runs to its end */
+static void tick_in_child(struct stint *s)
+{
+	int err;
+
+	if (kthread_get(&err))
+		tick_ensure(s->kt, clock_now(), s->eff);
+}
+
+WRAPPER pid_t fork(void)
+{
+	struct stint *s = self();
+	pid_t pid;
+	int err;
+
+	if (likely(!s))
+		return REAL(fork)();
+	preempt_disable(s);
+	arch_set_tp(s->kt->tp);
+	pid = fork_on_native(&err);
+	arch_set_tp(s->tp);
+	if (pid == 0)
+		tick_in_child(s);
+	set_errno(pid, err);
+	preempt_enable(s, caller_address());
+	return pid;
+}
+
+WRAPPER void exit(int status)
+{
+	if (self())
+		preempt_disable(self());
+	REAL(exit)(status);
+	__builtin_unreachable();
+}
+
+WRAPPER void quick_exit(int status)
+{
+	if (self())
+		preempt_disable(self());
+	REAL(quick_exit)(status);
+	__builtin_unreachable();
+}
+
+LOCKED(int, pthread_create, (pthread_t *t, const pthread_attr_t *attr, void *(*fn)(void *), void *arg),
+       (t, attr, fn, arg))

@@ -1,0 +1,401 @@
+/*
+ * stdio.c - streams
+ *
+ * Every function that locks a stream, or the list of all streams, runs with preemption disabled: a call stopped
+ * with stdout locked would stop its caller at the next printf. The price: a call that waits in fgets() for a
+ * terminal is not stopped there. Functions whose names end in _unlocked are left alone; the calls behind their
+ * macros (__overflow and so on) are not, they rearrange the buffer.
+ *
+ * Functions that make a stream enter it in the ledger, fclose() and pclose() strike it, on whatever thread. A stream made by
+ * fdopen() takes the descriptor's entry over; where the descriptor was not the call's, cancelling closes the stream
+ * but leaves the descriptor open.
+ *
+ * Not entered: what scanf's %m allocates.
+ */
+#define _GNU_SOURCE
+/* the headers must not define any of these inline, nor turn the scanf family into its C99 variants: both are wrapped */
+#ifndef __NO_INLINE__
+#define __NO_INLINE__ 1
+#endif
+#define scanf header_scanf
+#define fscanf header_fscanf
+#define vscanf header_vscanf
+#define vfscanf header_vfscanf
+#define wscanf header_wscanf
+#define fwscanf header_fwscanf
+#define vwscanf header_vwscanf
+#define vfwscanf header_vfwscanf
+#include <err.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <wchar.h>
+
+#include "interpose.h"
+#include "../ledger.h"
+#include "../sys.h"
+
+/* exported by libc and called by compiled programs, but not declared in its headers as such */
+#undef scanf
+#undef fscanf
+#undef vscanf
+#undef vfscanf
+#undef wscanf
+#undef fwscanf
+#undef vwscanf
+#undef vfwscanf
+#undef getc
+#undef putc
+#undef getchar
+#undef putchar
+int _IO_getc(FILE *f);
+int _IO_putc(int c, FILE *f);
+char *gets(char *buf);
+char *__gets_chk(char *buf, size_t size);
+char *__fgets_chk(char *buf, size_t size, int n, FILE *f);
+size_t __fread_chk(void *buf, size_t size, size_t len, size_t n, FILE *f);
+wchar_t *__fgetws_chk(wchar_t *buf, size_t size, int n, FILE *f);
+int __underflow(FILE *f);
+wint_t __wuflow(FILE *f);
+wint_t __wunderflow(FILE *f);
+wint_t __woverflow(FILE *f, wint_t c);
+int __printf_chk(int flag, const char *format, ...);
+int __fprintf_chk(FILE *f, int flag, const char *format, ...);
+int __dprintf_chk(int fd, int flag, const char *format, ...);
+int __vprintf_chk(int flag, const char *format, va_list ap);
+int __vfprintf_chk(FILE *f, int flag, const char *format, va_list ap);
+int __vdprintf_chk(int fd, int flag, const char *format, va_list ap);
+int __wprintf_chk(int flag, const wchar_t *format, ...);
+int __fwprintf_chk(FILE *f, int flag, const wchar_t *format, ...);
+int __vwprintf_chk(int flag, const wchar_t *format, va_list ap);
+int __vfwprintf_chk(FILE *f, int flag, const wchar_t *format, va_list ap);
+int scanf(const char *format, ...);
+int fscanf(FILE *f, const char *format, ...);
+int vscanf(const char *format, va_list ap);
+int vfscanf(FILE *f, const char *format, va_list ap);
+int wscanf(const wchar_t *format, ...);
+int fwscanf(FILE *f, const wchar_t *format, ...);
+int vwscanf(const wchar_t *format, va_list ap);
+int vfwscanf(FILE *f, const wchar_t *format, va_list ap);
+int __isoc99_scanf(const char *format, ...);
+int __isoc99_fscanf(FILE *f, const char *format, ...);
+int __isoc99_vscanf(const char *format, va_list ap);
+int __isoc99_vfscanf(FILE *f, const char *format, va_list ap);
+int __isoc99_wscanf(const wchar_t *format, ...);
+int __isoc99_fwscanf(FILE *f, const wchar_t *format, ...);
+int __isoc99_vwscanf(const wchar_t *format, va_list ap);
+int __isoc99_vfwscanf(FILE *f, const wchar_t *format, va_list ap);
+int _IO_fclose(FILE *f);
+FILE *_IO_fdopen(int fd, const char *mode);
+FILE *_IO_fopen(const char *path, const char *mode);
+FILE *_IO_popen(const char *command, const char *mode);
+
+/* --- opening and closing ----------------------------------------------------------------------- */
+
+/* Enter @f for @s, or close it again. */
+static FILE *entered(struct stint *s, FILE *f, enum thing_kind kind, int fds, char **buffer)
+{
+	if (!f || !ledger_stream_add(s, kind, f, fds, buffer))
+		return f;
+	if (kind == THING_PIPE_STREAM)
+		sys.pclose(f);
+	else
+		sys.fclose(f);
+	errno = ENOMEM;
+	return NULL;
+}
+
+/* a function that makes a stream, which holds @fds descriptors */
+#define OPENS(name, params, args, kind, fds, buffer)                          \
+	WRAPPER FILE *name params                                             \
+	{                                                                     \
+		struct stint *s_ = self();                                    \
+		FILE *f_;                                                     \
+                                                                              \
+		if (likely(!s_))                                              \
+			return REAL(name) args;                               \
+		preempt_disable(s_);                                          \
+		f_ = entered(s_, REAL(name) args, kind, fds, buffer);         \
+		preempt_enable(s_, caller_address());                         \
+		return f_;                                                    \
+	}
+
+OPENS(fopen, (const char *path, const char *mode), (path, mode), THING_STREAM, 1, NULL)
+OPENS(fopen64, (const char *path, const char *mode), (path, mode), THING_STREAM, 1, NULL)
+OPENS(_IO_fopen, (const char *path, const char *mode), (path, mode), THING_STREAM, 1, NULL)
+OPENS(tmpfile, (void), (), THING_STREAM, 1, NULL)
+OPENS(tmpfile64, (void), (), THING_STREAM, 1, NULL)
+OPENS(popen, (const char *command, const char *mode), (command, mode), THING_PIPE_STREAM, 1, NULL)
+OPENS(_IO_popen, (const char *command, const char *mode), (command, mode), THING_PIPE_STREAM, 1, NULL)
+OPENS(fmemopen, (void *buf, size_t len, const char *mode), (buf, len, mode), THING_STREAM, 0, NULL)
+OPENS(open_memstream, (char **buf, size_t *len), (buf, len), THING_STREAM, 0, buf)
+OPENS(open_wmemstream, (wchar_t **buf, size_t *len), (buf, len), THING_STREAM, 0, (char **)buf)
+OPENS(fopencookie, (void *cookie, const char *mode, cookie_io_functions_t io), (cookie, mode, io),
+      THING_STREAM, 0, NULL)
+
+/* the stream owns the descriptor from now on, in a call and outside */
+static FILE *took_over(struct stint *s, FILE *f, int fd)
+{
+	bool borrowed = s && !ledger_fd_owned(s, fd);
+
+	if (!f)
+		return NULL;
+	if (!s) {
+		ledger_fd_closed(fd);
+		return f;
+	}
+	if (ledger_stream_add(s, THING_STREAM, f, borrowed ? -1 : 1, NULL)) {
+		/* only the descriptor is given back, then: by its own entry */
+		return f;
+	}
+	if (!borrowed)
+		ledger_fd_closed(fd);
+	return f;
+}
+
+#define TAKES_OVER(name)                                                      \
+	WRAPPER FILE *name(int fd, const char *mode)                          \
+	{                                                                     \
+		struct stint *s = self();                                     \
+		FILE *f;                                                      \
+                                                                              \
+		if (likely(!s))                                               \
+			return took_over(NULL, REAL(name)(fd, mode), fd);     \
+		preempt_disable(s);                                           \
+		f = took_over(s, REAL(name)(fd, mode), fd);                   \
+		preempt_enable(s, caller_address());                          \
+		return f;                                                     \
+	}
+
+TAKES_OVER(fdopen)
+TAKES_OVER(_IO_fdopen)
+
+/*
+ * Strike first, then close: once closed, another thread may get the same address or number. A borrowed descriptor
+ * may have an entry of its own.
+ */
+static int closed(struct stint *s, FILE *f, int (*close)(FILE *))
+{
+	int saved = errno, fd = fileno_unlocked(f), r;
+	char **buffer;
+
+	errno = saved;
+	ledger_fd_closed(fd);
+	ledger_stream_drop(f, &buffer);
+	r = close(f);
+	if (s && buffer)
+		*buffer = heap_adopt(s, *buffer);
+	return r;
+}
+
+#define CLOSES(name)                                                          \
+	WRAPPER int name(FILE *f)                                             \
+	{                                                                     \
+		struct stint *s = self();                                     \
+		int r;                                                        \
+                                                                              \
+		if (likely(!s))                                               \
+			return closed(NULL, f, REAL(name));                   \
+		preempt_disable(s);                                           \
+		r = closed(s, f, REAL(name));                                 \
+		preempt_enable(s, caller_address());                          \
+		return r;                                                     \
+	}
+
+CLOSES(fclose)
+CLOSES(_IO_fclose)
+CLOSES(pclose)
+
+/* the stream stays the same and so does its entry */
+LOCKED(FILE *, freopen, (const char *path, const char *mode, FILE *f), (path, mode, f))
+LOCKED(FILE *, freopen64, (const char *path, const char *mode, FILE *f), (path, mode, f))
+LOCKED(int, fcloseall, (void), ())
+
+/* --- locking by hand: preemption stays disabled in between ------------------------------------- */
+
+WRAPPER void flockfile(FILE *f)
+{
+	struct stint *s = self();
+
+	if (unlikely(s)) {
+		preempt_disable(s);
+		s->ledger.locks.streams++;
+	}
+	REAL(flockfile)(f);
+}
+
+WRAPPER int ftrylockfile(FILE *f)
+{
+	struct stint *s = self();
+	int r;
+
+	if (likely(!s))
+		return REAL(ftrylockfile)(f);
+	preempt_disable(s);
+	r = REAL(ftrylockfile)(f);
+	if (r == 0)
+		s->ledger.locks.streams++;
+	else
+		preempt_enable(s, caller_address());
+	return r;
+}
+
+WRAPPER void funlockfile(FILE *f)
+{
+	struct stint *s = self();
+
+	REAL(funlockfile)(f);
+	if (unlikely(s) && s->ledger.locks.streams) {
+		s->ledger.locks.streams--;
+		preempt_enable(s, caller_address());
+	}
+}
+
+/* --- bytes ------------------------------------------------------------------------------------- */
+
+LOCKED(int, fgetc, (FILE *f), (f))
+LOCKED(int, getc, (FILE *f), (f))
+LOCKED(int, _IO_getc, (FILE *f), (f))
+LOCKED(int, getchar, (void), ())
+LOCKED(int, getw, (FILE *f), (f))
+LOCKED(int, fputc, (int c, FILE *f), (c, f))
+LOCKED(int, putc, (int c, FILE *f), (c, f))
+LOCKED(int, _IO_putc, (int c, FILE *f), (c, f))
+LOCKED(int, putchar, (int c), (c))
+LOCKED(int, putw, (int w, FILE *f), (w, f))
+LOCKED(int, ungetc, (int c, FILE *f), (c, f))
+LOCKED(char *, fgets, (char *buf, int n, FILE *f), (buf, n, f))
+LOCKED(char *, __fgets_chk, (char *buf, size_t size, int n, FILE *f), (buf, size, n, f))
+LOCKED(char *, gets, (char *buf), (buf))
+LOCKED(char *, __gets_chk, (char *buf, size_t size), (buf, size))
+LOCKED(int, fputs, (const char *str, FILE *f), (str, f))
+LOCKED(int, puts, (const char *str), (str))
+LOCKED(size_t, fread, (void *buf, size_t size, size_t n, FILE *f), (buf, size, n, f))
+LOCKED(size_t, __fread_chk, (void *buf, size_t len, size_t size, size_t n, FILE *f), (buf, len, size, n, f))
+LOCKED(size_t, fwrite, (const void *buf, size_t size, size_t n, FILE *f), (buf, size, n, f))
+LOCKED(int, __overflow, (FILE *f, int c), (f, c))
+LOCKED(int, __uflow, (FILE *f), (f))
+LOCKED(int, __underflow, (FILE *f), (f))
+LOCKED_VOID(perror, (const char *str), (str))
+LOCKED_VOID(psignal, (int signo, const char *str), (signo, str))
+LOCKED_VOID(psiginfo, (const siginfo_t *info, const char *str), (info, str))
+
+/* --- wide characters --------------------------------------------------------------------------- */
+
+LOCKED(wint_t, fgetwc, (FILE *f), (f))
+LOCKED(wint_t, getwc, (FILE *f), (f))
+LOCKED(wint_t, getwchar, (void), ())
+LOCKED(wint_t, fputwc, (wchar_t c, FILE *f), (c, f))
+LOCKED(wint_t, putwc, (wchar_t c, FILE *f), (c, f))
+LOCKED(wint_t, putwchar, (wchar_t c), (c))
+LOCKED(wint_t, ungetwc, (wint_t c, FILE *f), (c, f))
+LOCKED(wchar_t *, fgetws, (wchar_t *buf, int n, FILE *f), (buf, n, f))
+LOCKED(wchar_t *, __fgetws_chk, (wchar_t *buf, size_t size, int n, FILE *f), (buf, size, n, f))
+LOCKED(int, fputws, (const wchar_t *str, FILE *f), (str, f))
+LOCKED(int, fwide, (FILE *f, int mode), (f, mode))
+LOCKED(wint_t, __woverflow, (FILE *f, wint_t c), (f, c))
+LOCKED(wint_t, __wuflow, (FILE *f), (f))
+LOCKED(wint_t, __wunderflow, (FILE *f), (f))
+
+/* --- positions, buffers, state ----------------------------------------------------------------- */
+
+LOCKED(int, fflush, (FILE *f), (f))
+LOCKED(int, fseek, (FILE *f, long at, int whence), (f, at, whence))
+LOCKED(int, fseeko, (FILE *f, off_t at, int whence), (f, at, whence))
+LOCKED(int, fseeko64, (FILE *f, off64_t at, int whence), (f, at, whence))
+LOCKED(long, ftell, (FILE *f), (f))
+LOCKED(off_t, ftello, (FILE *f), (f))
+LOCKED(off64_t, ftello64, (FILE *f), (f))
+LOCKED(int, fgetpos, (FILE *f, fpos_t *at), (f, at))
+LOCKED(int, fgetpos64, (FILE *f, fpos64_t *at), (f, at))
+LOCKED(int, fsetpos, (FILE *f, const fpos_t *at), (f, at))
+LOCKED(int, fsetpos64, (FILE *f, const fpos64_t *at), (f, at))
+LOCKED_VOID(rewind, (FILE *f), (f))
+LOCKED_VOID(setbuf, (FILE *f, char *buf), (f, buf))
+LOCKED_VOID(setbuffer, (FILE *f, char *buf, size_t size), (f, buf, size))
+LOCKED(int, setvbuf, (FILE *f, char *buf, int mode, size_t size), (f, buf, mode, size))
+LOCKED_VOID(setlinebuf, (FILE *f), (f))
+LOCKED_VOID(clearerr, (FILE *f), (f))
+LOCKED(int, feof, (FILE *f), (f))
+LOCKED(int, ferror, (FILE *f), (f))
+LOCKED(int, fileno, (FILE *f), (f))
+
+/* --- formatted --------------------------------------------------------------------------------- */
+
+LOCKED(int, vprintf, (const char *format, va_list ap), (format, ap))
+LOCKED(int, vfprintf, (FILE *f, const char *format, va_list ap), (f, format, ap))
+LOCKED(int, vdprintf, (int fd, const char *format, va_list ap), (fd, format, ap))
+LOCKED(int, __vprintf_chk, (int flag, const char *format, va_list ap), (flag, format, ap))
+LOCKED(int, __vfprintf_chk, (FILE *f, int flag, const char *format, va_list ap), (f, flag, format, ap))
+LOCKED(int, __vdprintf_chk, (int fd, int flag, const char *format, va_list ap), (fd, flag, format, ap))
+LOCKED(int, vwprintf, (const wchar_t *format, va_list ap), (format, ap))
+LOCKED(int, vfwprintf, (FILE *f, const wchar_t *format, va_list ap), (f, format, ap))
+LOCKED(int, __vwprintf_chk, (int flag, const wchar_t *format, va_list ap), (flag, format, ap))
+LOCKED(int, __vfwprintf_chk, (FILE *f, int flag, const wchar_t *format, va_list ap), (f, flag, format, ap))
+LOCKED(int, vscanf, (const char *format, va_list ap), (format, ap))
+LOCKED(int, vfscanf, (FILE *f, const char *format, va_list ap), (f, format, ap))
+LOCKED(int, __isoc99_vscanf, (const char *format, va_list ap), (format, ap))
+LOCKED(int, __isoc99_vfscanf, (FILE *f, const char *format, va_list ap), (f, format, ap))
+LOCKED(int, vwscanf, (const wchar_t *format, va_list ap), (format, ap))
+LOCKED(int, vfwscanf, (FILE *f, const wchar_t *format, va_list ap), (f, format, ap))
+LOCKED(int, __isoc99_vwscanf, (const wchar_t *format, va_list ap), (format, ap))
+LOCKED(int, __isoc99_vfwscanf, (FILE *f, const wchar_t *format, va_list ap), (f, format, ap))
+LOCKED_VOID(vwarn, (const char *format, va_list ap), (format, ap))
+LOCKED_VOID(vwarnx, (const char *format, va_list ap), (format, ap))
+
+/* a function with variable arguments, by its twin that takes a va_list; @last is the last named parameter */
+#define FORMATS(name, twin, params, args, last)                               \
+	WRAPPER int name params                                               \
+	{                                                                     \
+		struct stint *s_ = self();                                    \
+		va_list ap;                                                   \
+		int r_;                                                       \
+                                                                              \
+		va_start(ap, last);                                           \
+		if (unlikely(s_))                                             \
+			preempt_disable(s_);                                  \
+		r_ = REAL(twin) args;                                         \
+		if (unlikely(s_))                                             \
+			preempt_enable(s_, caller_address());                 \
+		va_end(ap);                                                   \
+		return r_;                                                    \
+	}
+
+FORMATS(printf, vprintf, (const char *format, ...), (format, ap), format)
+FORMATS(fprintf, vfprintf, (FILE *f, const char *format, ...), (f, format, ap), format)
+FORMATS(dprintf, vdprintf, (int fd, const char *format, ...), (fd, format, ap), format)
+FORMATS(__printf_chk, __vprintf_chk, (int flag, const char *format, ...), (flag, format, ap), format)
+FORMATS(__fprintf_chk, __vfprintf_chk, (FILE *f, int flag, const char *format, ...), (f, flag, format, ap), format)
+FORMATS(__dprintf_chk, __vdprintf_chk, (int fd, int flag, const char *format, ...), (fd, flag, format, ap), format)
+FORMATS(wprintf, vwprintf, (const wchar_t *format, ...), (format, ap), format)
+FORMATS(fwprintf, vfwprintf, (FILE *f, const wchar_t *format, ...), (f, format, ap), format)
+FORMATS(__wprintf_chk, __vwprintf_chk, (int flag, const wchar_t *format, ...), (flag, format, ap), format)
+FORMATS(__fwprintf_chk, __vfwprintf_chk, (FILE *f, int flag, const wchar_t *format, ...), (f, flag, format, ap),
+        format)
+FORMATS(scanf, vscanf, (const char *format, ...), (format, ap), format)
+FORMATS(fscanf, vfscanf, (FILE *f, const char *format, ...), (f, format, ap), format)
+FORMATS(__isoc99_scanf, __isoc99_vscanf, (const char *format, ...), (format, ap), format)
+FORMATS(__isoc99_fscanf, __isoc99_vfscanf, (FILE *f, const char *format, ...), (f, format, ap), format)
+FORMATS(wscanf, vwscanf, (const wchar_t *format, ...), (format, ap), format)
+FORMATS(fwscanf, vfwscanf, (FILE *f, const wchar_t *format, ...), (f, format, ap), format)
+FORMATS(__isoc99_wscanf, __isoc99_vwscanf, (const wchar_t *format, ...), (format, ap), format)
+FORMATS(__isoc99_fwscanf, __isoc99_vfwscanf, (FILE *f, const wchar_t *format, ...), (f, format, ap), format)
+
+#define WARNS(name, twin)                                                     \
+	WRAPPER void name(const char *format, ...)                            \
+	{                                                                     \
+		struct stint *s = self();                                     \
+		va_list ap;                                                   \
+                                                                              \
+		va_start(ap, format);                                         \
+		if (unlikely(s))                                              \
+			preempt_disable(s);                                   \
+		REAL(twin)(format, ap);                                       \
+		if (unlikely(s))                                              \
+			preempt_enable(s, caller_address());                  \
+		va_end(ap);                                                   \
+	}
+
+WARNS(warn, vwarn)
+WARNS(warnx, vwarnx)

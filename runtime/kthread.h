@@ -1,0 +1,57 @@
+/*
+ * kthread.h - what stint knows of a kernel thread that runs calls
+ *
+ * Made by the first launch or resume on a kernel thread, destroyed when that thread ends. Found through the
+ * kernel thread's own TLS outside calls, and through stint->kt inside: a call's TLS is its own.
+ */
+#ifndef STINT_KTHREAD_H
+#define STINT_KTHREAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "context.h"
+
+#define CACHED_SLOTS 64
+
+struct kthread {
+	/* the tick handler and the switch share these; compiler order matters, see tick.c */
+	struct stint *current;          /* the innermost call that is running or being switched in, or NULL */
+	uint64_t armed;                 /* when the timer will fire, cycles; NEVER: off */
+	uint64_t period;                /* of the timer, cycles; 0: one-shot */
+	uint64_t latency;               /* of a tick, from expiry to handler, cycles, smoothed */
+	uint64_t retry;                 /* how long the next refused tick waits, cycles */
+	void *tp;                       /* the kernel thread's own thread pointer */
+	int tid;
+	int timer;                      /* kernel's id, -1: none */
+	uint64_t mask_gen;              /* bumped when the kernel thread changes its own signal mask */
+
+	/* for eintr_was_ours() */
+	uint64_t ticks;                 /* our signals handled here */
+	uint64_t user_signals;          /* the program's signal handlers run here */
+
+	/* slots of the default size, last in first out */
+	struct stint *slots;
+	unsigned nslots;
+
+	void *altstack;                 /* ours, where the thread had none; see guard.c */
+	struct kthread *next;           /* in the list of all, for fork */
+};
+
+extern __thread struct kthread *kthread_native
+	__attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* the kernel thread we are on, or NULL if it never ran a call */
+static inline struct kthread *kthread_here(void)
+{
+	struct stint *s = self();
+
+	return s ? s->kt : kthread_native;
+}
+
+int kthread_init(void);
+struct kthread *kthread_get(int *err);  /* here, made if need be; NULL with *@err ENOMEM, EAGAIN */
+void kthread_after_fork(void);          /* in the child: only this one is left, without a timer */
+
+#endif

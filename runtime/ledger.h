@@ -1,0 +1,102 @@
+/*
+ * ledger.h - what a call holds, so that cancelling it gives everything back
+ *
+ * The wrappers enter what a call acquires and strike what anyone gives back; stint_cancel() releases the
+ * rest; a call that completes passes its entries to the call around it, or drops them where there is
+ * none. Ownership that moves is the hard part: a block freed by someone else, a descriptor closed elsewhere
+ * and its number used again, must never be released a second time. So an entry is only a hint, and the
+ * moment of release is decided by one atomic step on a shared word that any giver-back takes too:
+ * the heap entry's slot, the owner table of descriptors, the tree of the rest under its lock. Where
+ * it cannot be known whose a thing is, the entry is struck: a leak is better than a second release.
+ *
+ * Context: all with preemption disabled, or outside a call. ledger_fd_* are async-signal-safe, because open
+ * and close are; ledger_map_* and ledger_thing_* block all signals while they hold their lock.
+ */
+#ifndef STINT_LEDGER_H
+#define STINT_LEDGER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <ucontext.h>
+
+#include "ledger-types.h"
+
+struct stint;
+
+enum thing_kind { THING_STREAM, THING_PIPE_STREAM, THING_DIR, THING_LIBRARY, THING_MAPPING };
+enum lock_kind { LOCK_MUTEX, LOCK_RWLOCK, LOCK_SPIN };
+
+void ledger_init(struct ledger *l);             /* an empty one, in zeroed or released memory; no allocation */
+void ledger_release(struct stint *s);           /* give everything back; on the stint itself, depth > 0 */
+void ledger_pass(struct stint *s, struct stint *to);    /* @to NULL: drop. @s is complete, depth > 0 */
+
+/* descriptors now held, those of streams and directories included; approximate while the call runs */
+size_t ledger_fds_held(const struct ledger *l);
+
+/* heap (ledger-heap.c). A block entered here has LEDGER_TRAILER extra bytes at the end of its usable size. */
+#define LEDGER_TRAILER 8
+extern unsigned ledger_heap_live;               /* calls with heap entries; relaxed: 0 means no block is entered */
+void ledger_block_add(struct stint *s, void *p, size_t usable);
+bool ledger_block_drop(struct stint *self, void *p, size_t usable);     /* true: it was entered (by whomever) */
+bool ledger_block_known(void *p, size_t usable);
+bool ledger_block_mine(const struct stint *s, void *p, size_t usable);
+size_t ledger_heap_bytes(const struct ledger *l);
+size_t ledger_heap_blocks(const struct ledger *l);
+void ledger_heap_release(struct stint *s);
+void ledger_heap_pass(struct stint *s, struct stint *to);
+void ledger_heap_fork_prepare(void);
+void ledger_heap_fork_done(void);
+
+/* descriptors (ledger-fd.c) */
+void ledger_fd_opened(struct stint *s, int fd); /* @s NULL: outside a call; forgets a stale owner */
+void ledger_fd_closed(int fd);                  /* call it before the close itself */
+void ledger_fd_closed_range(unsigned lo, unsigned hi);
+bool ledger_fd_owned(const struct stint *s, int fd);
+uintptr_t ledger_fd_take(int fd);               /* as closed, but says what to give to ledger_fd_restore() */
+void ledger_fd_restore(int fd, uintptr_t owner);        /* the close did not happen after all */
+void ledger_fd_release(struct stint *s);
+void ledger_fd_pass(struct stint *s, struct stint *to);
+
+/* streams, directories, libraries, mappings (ledger-things.c) */
+extern unsigned long ledger_things_live;        /* entries; relaxed: 0 means there is nothing to strike */
+int ledger_thing_add(struct stint *s, enum thing_kind kind, void *p);   /* 0 or ENOMEM */
+bool ledger_thing_drop(enum thing_kind kind, void *p);  /* of equal ones, the caller's own first */
+/* @fds: descriptors that closing it gives back; -1: its descriptor is not the call's and stays open.
+ * @buffer: of a stream into memory, where its user finds the block. Both kinds of stream are struck by either. */
+int ledger_stream_add(struct stint *s, enum thing_kind kind, FILE *f, int fds, char **buffer);
+bool ledger_stream_drop(FILE *f, char ***buffer);
+int ledger_map_add(struct stint *s, void *p, size_t len);               /* replaces what it overlaps */
+void ledger_map_drop(void *p, size_t len);                              /* may cut entries in two */
+void ledger_map_drop_at(void *p);                                       /* the whole entry that starts there */
+/* Move a mapping: @move(arg) does it, under the lock, and returns where it is now or MAP_FAILED. The entry
+ * follows, whosever it is; the old range stays entered as well if @keep. */
+void *ledger_map_move(void *p, size_t len, size_t new_len, bool keep, void *(*move)(void *), void *arg);
+void ledger_things_release(struct stint *s, enum thing_kind kind);      /* THING_STREAM: pipe streams too */
+void ledger_things_pass(struct stint *s, struct stint *to);
+
+/* locks (ledger-locks.c): only the call itself enters and strikes them */
+int ledger_lock_add(struct stint *s, enum lock_kind kind, void *lock);  /* 0 or ENOMEM */
+void ledger_lock_drop(struct stint *s, enum lock_kind kind, void *lock);
+void ledger_locks_release(struct stint *s);
+void ledger_locks_pass(struct stint *s);        /* forgets them: their owner's identity ends with it */
+
+/*
+ * A wait in a system call with preemption disabled, in which the call may be stopped all the same: exactly where
+ * the interrupted instruction is the system call, about to be issued (again), or has just failed with
+ * EINTR; then nothing has been acquired, and nothing can be lost between the kernel and the ledger.
+ * With @size > 0 only a futex wait on a word in [@lock, @lock + @size) counts. ledger_wait_insig() is what the
+ * tick handler asks when it finds lock_wait set.
+ */
+void ledger_wait_begin(struct stint *s, const void *lock, size_t size);
+void ledger_wait_end(struct stint *s);
+bool ledger_wait_insig(const struct stint *s, const ucontext_t *uc);
+
+/* Whether giving back may read or write the call's frames: locks, buffers and results of streams can be there. */
+bool ledger_needs_frames(const struct stint *s);
+
+void ledger_fork_prepare(void);
+void ledger_fork_done(void);                    /* in parent and child */
+
+#endif

@@ -1,0 +1,299 @@
+/*
+ * preempt.c - taking the CPU back
+ *
+ * The tick's handler runs on the call's own stack. If the call's time is up and it may be stopped here, the handler
+ * switches to the caller and stays where it is, with the kernel's signal frame above it; resuming the call
+ * continues the handler, which returns, and rt_sigreturn restores every register the processor has.
+ *
+ * May it be stopped here? In this order:
+ *
+ *   stack     the stack pointer lies in the call's own stack: not in a switch, on an alternate stack, in a foreign coroutine
+ *   depth     preemption is not disabled; if it is, the deadline is noted and preempt_enable() takes it
+ *   handler   no signal handler of the program is running on the call
+ *   text      the program counter is not in libc or ld.so, bar functions known to be safe that the program called, nor at
+ *             the end of this handler (a tick there would leave one signal frame under another, and with ticks that come fast enough the
+ *             stack would fill)
+ *
+ * A tick that is refused has been consumed, so the timer is set to try again; all but depth, which is sure to be taken.
+ * In a wait for a lock, or in a blocking call that acquires something, depth is set but the call may be stopped at the
+ * system call instruction itself: the kernel puts the program counter back there exactly when it has done nothing yet.
+ *
+ * Signals: the preemption signal is blocked while its handler runs (without that, ticks that come faster than the handler gets
+ * going nest until the stack overflows), so the handler unblocks it before it switches. The signal mask belongs to the kernel
+ * thread: a call that never changed it runs with its resumer's. If the resumer's may have changed in between, the mask in the signal frame
+ * is brought up to date before rt_sigreturn installs it. A call that did change it has a mask of its own, swapped at each switch.
+ * The frame also holds the alternate stack of the kernel thread that took the signal; rt_sigreturn would install it on whichever thread
+ * executes it. It is made invalid, which the kernel ignores silently.
+ *
+ * Tried and rejected: SA_NODEFER in place of the system call that unblocks (see above); switching from a trampoline that the
+ * handler returns into, which must save the whole extended state by itself.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <signal.h>
+
+#include "arch/x86_64/unwind.h"
+#include "clock.h"
+#include "kthread.h"
+#include "ledger.h"
+#include "preempt.h"
+#include "signals.h"
+#include "sys.h"
+#include "text.h"
+#include "tick.h"
+
+#define INVALID_SS_FLAGS 0x40000000
+
+static uint64_t signal_bit;
+
+static bool on_own_stack(const struct stint *s, uintptr_t sp)
+{
+	return sp >= s->stack_lo && sp < s->stack_hi;
+}
+
+struct stint *preempt_expired(struct stint *s, uint64_t now)
+{
+	struct stint *l = NULL;
+
+	if (s->eff > now)
+		return NULL;
+	for (; s; s = s->parent)
+		if (s->deadline <= now)
+			l = s;
+	return l;
+}
+
+/* --- signal masks ------------------------------------------------------------------------------ */
+
+/* the outermost call from @l inwards that has a mask of its own: its caller's mask is what @l's caller had */
+static struct stint *mask_owner(struct stint *l)
+{
+	while (l && !l->own_mask)
+		l = l->inner;
+	return l;
+}
+
+void preempt_mask_out(struct stint *s)
+{
+	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &s->caller_mask, &s->mask, sizeof(s->mask));
+}
+
+void preempt_mask_in(struct stint *s)
+{
+	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &s->mask, &s->caller_mask, sizeof(s->mask));
+}
+
+/* --- leaving ----------------------------------------------------------------------------------- */
+
+/* link the chain @l .. @s so that a resume finds its innermost */
+static void stop_chain(struct stint *s, struct stint *l, int how)
+{
+	s->inner = NULL;
+	for (; s != l; s = s->parent)
+		s->parent->inner = s;
+	l->how = how;
+	l->kt->current = l->parent;
+}
+
+void preempt_leave(struct stint *s, struct stint *l, int how)
+{
+	struct stint *m;
+
+	stop_chain(s, l, how);
+	m = mask_owner(l);
+	if (unlikely(m)) {
+		uint64_t mine;
+
+		sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &m->caller_mask, &mine, sizeof(mine));
+		arch_switch(&s->ctx, &l->ret);
+		sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &mine, &m->caller_mask, sizeof(mine));
+		return;
+	}
+	arch_switch(&s->ctx, &l->ret);
+}
+
+/* A tick that lands before depth is down again is noted, not taken: hence the outer loop. */
+STINT_TEXT void preempt_point(struct stint *s, const void *caller)
+{
+	if (text_is_runtime(caller)) {  /* libc called itself: pending stays, a tick tries again */
+		tick_retry_insig(s->kt, clock_now());
+		return;
+	}
+	do {
+		uint64_t now = clock_now();
+		struct stint *l;
+
+		preempt_disable(s);
+		s->pending = false;
+		l = preempt_expired(s, now);
+		if (l) {
+			l->preemptions++;
+			tick_retry_reset(s->kt);
+			preempt_leave(s, l, STATE_TIMED_OUT);
+		} else {
+			tick_ensure(s->kt, now, s->eff);
+		}
+		barrier();
+		s->depth--;
+		barrier();
+	} while (s->pending);
+}
+
+/* --- the handler ------------------------------------------------------------------------------- */
+
+enum verdict { STOP, NOTED, RETRY };
+
+static enum verdict may_stop(struct stint *s, const ucontext_t *uc)
+{
+	uintptr_t sp = arch_uc_sp(uc), pc = arch_uc_pc(uc);
+
+	if (!on_own_stack(s, sp))
+		return RETRY;
+	if (s->depth > 0) {
+		if (s->depth == 1 && s->lock_wait)
+			return ledger_wait_insig(s, uc) ? STOP : RETRY;
+		return NOTED;
+	}
+	if (s->handler_sp && on_own_stack(s, s->handler_sp)) {
+		if (sp < s->handler_sp)
+			return RETRY;
+		s->handler_sp = 0;      /* the program jumped out of its handler */
+	}
+	return text_may_stop_insig(&(struct frame){ pc, sp, arch_uc_bp(uc), s->stack_lo, s->stack_hi }) ? STOP : RETRY;
+}
+
+/* the frame's mask and alternate stack are those of the thread that took the signal; make them this one's */
+static void mend_frame(struct stint *s, struct stint *l, const struct kthread *before, uint64_t gen, ucontext_t *uc)
+{
+	struct stint *m = mask_owner(l);
+	uint64_t now;
+
+	uc->uc_stack.ss_flags = INVALID_SS_FLAGS;
+	if (likely(!m && s->kt == before && s->kt->mask_gen == gen))
+		return;
+	sys_raw(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &now, sizeof(now));
+	if (m)
+		m->caller_mask = now;
+	else
+		*(uint64_t *)&uc->uc_sigmask = now;
+}
+
+static void leave_insig(struct stint *s, struct stint *l, ucontext_t *uc)
+{
+	struct kthread *kt = s->kt;
+	uint64_t gen = kt->mask_gen;
+	struct stint *m;
+
+	l->preemptions++;
+	tick_retry_reset(kt);
+	stop_chain(s, l, STATE_TIMED_OUT);
+	m = mask_owner(l);
+	if (unlikely(m))
+		sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &m->caller_mask, NULL, sizeof(uint64_t));
+	else
+		sys_raw(SYS_rt_sigprocmask, SIG_UNBLOCK, &signal_bit, NULL, sizeof(signal_bit));
+	arch_switch(&s->ctx, &l->ret);
+	mend_frame(s, l, kt, gen, uc);
+}
+
+/* Ticks that land before depth is down again are noted, and taken here, in the same frame. */
+STINT_TEXT static void take_insig(struct stint *s, struct stint *l, ucontext_t *uc)
+{
+	do {
+		preempt_disable(s);
+		s->pending = false;
+		if (l)
+			leave_insig(s, l, uc);
+		else
+			tick_ensure(s->kt, clock_now(), s->eff);
+		barrier();
+		s->depth--;
+		barrier();
+		l = s->pending ? preempt_expired(s, clock_now()) : NULL;
+	} while (s->pending);
+}
+
+/* Not due yet: see to it that a tick comes when it is. True: it is so near that waiting was cheaper, and now it is due. */
+static bool wait_or_arm_insig(struct kthread *kt, uint64_t now, uint64_t eff)
+{
+	uint64_t next = kt->armed == NEVER ? NEVER : kt->armed + kt->latency;
+
+	if (eff - now <= tick_slack) {
+		while (clock_now() < eff)
+			arch_relax();
+		return true;
+	}
+	if (next > eff + tick_slack / 4 || eff - next > tick_slack)
+		tick_arm_slow(kt, now, eff);
+	return false;
+}
+
+STINT_TEXT static void on_call_insig(struct stint *s, struct kthread *kt, uint64_t now, ucontext_t *uc)
+{
+	enum verdict v;
+
+	if (s->eff > now && (s->eff == NEVER || !wait_or_arm_insig(kt, now, s->eff))) {
+		if (s->eff == NEVER && kt->armed != NEVER)
+			tick_off_insig(kt);
+		return;
+	}
+	v = may_stop(s, uc);
+	if (v == STOP) {
+		take_insig(s, preempt_expired(s, clock_now()), uc);
+		return;
+	}
+	s->deferrals++;
+	if (v == RETRY)
+		tick_retry_insig(kt, now);
+	else if (s->pending && kt->armed != NEVER)
+		tick_off_insig(kt);     /* already noted: enable will take it */
+	s->pending = true;
+}
+
+/* outside calls, or in the few instructions of a switch: only keep the timer right */
+static void on_native_insig(struct kthread *kt, uint64_t now)
+{
+	struct stint *s = kt->current;
+
+	if (!s || s->eff == NEVER) {
+		if (kt->armed != NEVER)
+			tick_off_insig(kt);
+	} else if (s->eff <= now) {
+		tick_retry_insig(kt, now);      /* not pending: however short its time, it gets to run */
+	} else if (kt->armed > s->eff) {
+		tick_arm_slow(kt, now, s->eff);
+	}
+}
+
+static bool is_ours(const siginfo_t *info, const struct kthread *kt)
+{
+	return info->si_code == SI_TIMER && info->si_value.sival_ptr == kt;
+}
+
+STINT_TEXT static void on_tick(int signo, siginfo_t *info, void *uc)
+{
+	struct stint *s = self();
+	struct kthread *kt = kthread_here();
+	uint64_t now;
+
+	if (!kt || !is_ours(info, kt)) {
+		signals_forward_insig(signo, info, uc);
+		if (!kt)
+			return;
+	}
+	now = clock_now();
+	if (is_ours(info, kt))
+		tick_fired_insig(kt, now, info->si_overrun);
+	else
+		kt->ticks++;
+	if (s)
+		on_call_insig(s, kt, now, uc);
+	else
+		on_native_insig(kt, now);
+}
+
+int preempt_init(int signo)
+{
+	signal_bit = (uint64_t)1 << (signo - 1);
+	return signals_own(signo, on_tick, SA_RESTART);
+}

@@ -1,0 +1,63 @@
+/*
+ * preempt.h - may the CPU be taken back here? and taking it
+ */
+#ifndef STINT_PREEMPT_H
+#define STINT_PREEMPT_H
+
+#include "context.h"
+#include "kthread.h"
+
+/*
+ * The pair around everything that must not be stopped halfway. They nest. A deadline that passes in between
+ * sets pending and is taken in the outermost enable, unless @caller (the return address of the wrapper that
+ * is about to return) lies in libc or ld.so: then libc called itself, may hold a lock, and the tick tries again.
+ * A tick between the decrement and the test of pending finds depth 0, takes the deadline itself and clears pending.
+ */
+static inline void preempt_disable(struct stint *s)
+{
+	s->depth++;
+	barrier();
+}
+
+void preempt_point(struct stint *s, const void *caller);        /* take a pending deadline, if still due */
+
+static inline void preempt_enable(struct stint *s, const void *caller)
+{
+	barrier();
+	if (--s->depth == 0 && unlikely(s->pending))
+		preempt_point(s, caller);
+}
+
+#define caller_address() __builtin_extract_return_addr(__builtin_return_address(0))
+
+int preempt_init(int signo);            /* installs the handler; 0 or an errno value */
+
+/*
+ * preempt_leave - switch from the running call @s to whoever launched or resumed @l, which is @s or a call
+ * around it; returns when @l's chain is resumed, with depth as it was
+ *
+ * The caller has disabled preemption in @s. Voluntary: from a function call, not from the handler.
+ */
+void preempt_leave(struct stint *s, struct stint *l, int how);
+
+/* the same for @l == @s, the innermost itself: a pause */
+static inline void preempt_leave_alone(struct stint *s, int how)
+{
+	if (unlikely(s->own_mask)) {
+		preempt_leave(s, s, how);
+		return;
+	}
+	s->inner = NULL;
+	s->how = how;
+	s->kt->current = s->parent;
+	arch_switch(&s->ctx, &s->ret);
+}
+
+/* the outermost call of the chain that ends in @s whose time is up at @now, or NULL */
+struct stint *preempt_expired(struct stint *s, uint64_t now);
+
+/* a call with a signal mask of its own is being switched in or out by a function call, not by the handler */
+void preempt_mask_out(struct stint *s);
+void preempt_mask_in(struct stint *s);
+
+#endif

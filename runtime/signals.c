@@ -1,0 +1,215 @@
+/*
+ * signals.c - see signals.h
+ *
+ * actions[] holds what the program asked for. It is read in signal context without a lock: an entry is two copies
+ * and an index that is published with release, so a handler sees the old action or the new one, never half of each. The
+ * writers' lock is held with all signals blocked, because sigaction() is async-signal-safe.
+ *
+ * Before stint has started, and in programs that never launch a call, handlers go to the kernel as they are.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <string.h>
+
+#include "kthread.h"
+#include "signals.h"
+#include "sys.h"
+
+struct action {
+	struct sigaction copy[2];
+	unsigned current;               /* release by the writer, acquire by handlers */
+	signal_handler *ours;           /* we own the signal */
+	int our_flags;
+	bool wrapped;                   /* the kernel has the trampoline */
+};
+
+static struct action actions[SIGNALS_MAX + 1];
+static struct sys_lock actions_lock;
+
+static struct sigaction *current_action(int signo)
+{
+	struct action *a = &actions[signo];
+
+	return &a->copy[__atomic_load_n(&a->current, __ATOMIC_ACQUIRE) & 1];
+}
+
+static void publish(int signo, const struct sigaction *act)
+{
+	struct action *a = &actions[signo];
+	unsigned next = a->current + 1;
+
+	a->copy[next & 1] = *act;
+	__atomic_store_n(&a->current, next, __ATOMIC_RELEASE);
+}
+
+static bool has_handler(const struct sigaction *act)
+{
+	return act->sa_handler != SIG_DFL && act->sa_handler != SIG_IGN;
+}
+
+static void run_handler(const struct sigaction *act, int signo, siginfo_t *info, void *uc)
+{
+	struct kthread *kt = kthread_here();
+	struct stint *s = self();
+	uintptr_t before = 0;
+
+	if (kt)
+		kt->user_signals++;
+	if (s) {
+		before = s->handler_sp;
+		s->handler_sp = (uintptr_t)__builtin_frame_address(0);
+	}
+	if (act->sa_flags & SA_SIGINFO)
+		act->sa_sigaction(signo, info, uc);
+	else
+		act->sa_handler(signo);
+	if (s)
+		s->handler_sp = before;
+}
+
+static void trampoline(int signo, siginfo_t *info, void *uc)
+{
+	struct sigaction act = *current_action(signo);
+
+	if (has_handler(&act))
+		run_handler(&act, signo, info, uc);
+}
+
+bool signals_forward_insig(int signo, siginfo_t *info, void *uc)
+{
+	struct sigaction act = *current_action(signo);
+
+	if (act.sa_handler == SIG_DFL)
+		return false;
+	if (act.sa_handler == SIG_IGN)
+		return true;
+	if (act.sa_flags & SA_RESETHAND) {
+		struct sigaction dfl = { .sa_handler = SIG_DFL };
+
+		publish(signo, &dfl);
+	}
+	run_handler(&act, signo, info, uc);
+	return true;
+}
+
+/* what the kernel is to have for the program's @act */
+static void kernel_action(const struct action *a, const struct sigaction *act, struct sigaction *out)
+{
+	*out = *act;
+	if (a->ours) {
+		out->sa_sigaction = a->ours;
+		out->sa_flags = ((act->sa_flags & ~SA_RESETHAND) | a->our_flags | SA_SIGINFO);
+		if (!has_handler(act)) {
+			out->sa_flags = a->our_flags | SA_SIGINFO;
+			sigemptyset(&out->sa_mask);
+		}
+	} else if (has_handler(act)) {
+		out->sa_sigaction = trampoline;
+		out->sa_flags |= SA_SIGINFO;
+	}
+}
+
+static void lock(uint64_t *mask)
+{
+	uint64_t all = ~(uint64_t)0;
+
+	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &all, mask, sizeof(*mask));
+	sys_lock(&actions_lock);
+}
+
+static void unlock(const uint64_t *mask)
+{
+	sys_unlock(&actions_lock);
+	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, mask, NULL, sizeof(*mask));
+}
+
+/* the program's view of what the kernel said it had */
+static void program_view(int signo, struct sigaction *kernel)
+{
+	const struct action *a = &actions[signo];
+
+	if (a->ours || (a->wrapped && kernel->sa_sigaction == trampoline))
+		*kernel = *current_action(signo);
+}
+
+static int set_locked(int signo, const struct sigaction *act, struct sigaction *old)
+{
+	struct action *a = &actions[signo];
+	struct sigaction before, kernel, seen;
+
+	if (sys.sigaction(signo, NULL, &seen))
+		return -1;
+	program_view(signo, &seen);
+	if (act) {
+		before = *current_action(signo);
+		kernel_action(a, act, &kernel);
+		publish(signo, act);
+		if (sys.sigaction(signo, &kernel, NULL)) {
+			publish(signo, &before);
+			return -1;
+		}
+		a->wrapped = kernel.sa_sigaction == trampoline;
+	}
+	if (old)
+		*old = seen;
+	return 0;
+}
+
+int signals_action(int signo, const struct sigaction *act, struct sigaction *old)
+{
+	struct sigaction wanted;
+	uint64_t mask;
+	int r;
+
+	if (signo <= 0 || signo > SIGNALS_MAX)
+		return sys.sigaction(signo, act, old);
+	if (act)
+		wanted = *act;          /* act and old may be the same object, and either may be a bad pointer: fault here */
+	lock(&mask);
+	r = set_locked(signo, act ? &wanted : NULL, old);
+	unlock(&mask);
+	return r;
+}
+
+int signals_own(int signo, signal_handler *fn, int flags)
+{
+	struct action *a = &actions[signo];
+	struct sigaction seen, kernel;
+	uint64_t mask;
+	int err = 0;
+
+	if (sys_fault(SYS_SIGACTION))
+		return EAGAIN;
+	lock(&mask);
+	if (a->ours)
+		goto out;
+	if (sys.sigaction(signo, NULL, &seen)) {
+		err = EINVAL;
+		goto out;
+	}
+	program_view(signo, &seen);
+	publish(signo, &seen);
+	a->ours = fn;
+	a->our_flags = flags;
+	kernel_action(a, &seen, &kernel);
+	if (sys.sigaction(signo, &kernel, NULL)) {
+		a->ours = NULL;
+		err = EINVAL;
+	}
+out:
+	unlock(&mask);
+	return err;
+}
+
+void signals_adopt(void)
+{
+	struct sigaction seen;
+	uint64_t mask;
+
+	lock(&mask);
+	for (int signo = 1; signo <= SIGNALS_MAX; signo++)
+		if (!actions[signo].ours && !sys.sigaction(signo, NULL, &seen) && has_handler(&seen) &&
+		    seen.sa_sigaction != trampoline)
+			set_locked(signo, &seen, NULL);
+	unlock(&mask);
+}

@@ -1,0 +1,33 @@
+/*
+ * signals.h - the program's signal handlers and ours, side by side
+ *
+ * For a few signals (the preemption signal, SIGSEGV, SIGBUS) the kernel calls us and we pass on what is not
+ * ours. For all others a small trampoline is put around the program's handler: it notes that a handler runs on the
+ * call (which must not be stopped inside one: the handler's signal mask would stay with the caller), and it counts,
+ * so that EINTR from our tick can be told from EINTR that the program asked for.
+ */
+#ifndef STINT_SIGNALS_H
+#define STINT_SIGNALS_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef void signal_handler(int signo, siginfo_t *info, void *uc);
+
+#define SIGNALS_MAX 64
+
+/* take @signo over; what the program had for it is kept and forwarded to. 0 or an errno value */
+int signals_own(int signo, signal_handler *fn, int flags);
+
+/* put the trampoline around the handlers that the program has already; at start */
+void signals_adopt(void);
+
+/* in the handler of a signal we own: do what the program wants done with it. Returns false when that is the
+ * default action, which the caller then has to bring about. */
+bool signals_forward_insig(int signo, siginfo_t *info, void *uc);
+
+/* sigaction() as the program sees it: 0 or -1 with errno */
+int signals_action(int signo, const struct sigaction *act, struct sigaction *old);
+
+#endif

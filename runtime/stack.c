@@ -1,0 +1,323 @@
+/*
+ * stack.c - slots, from slabs
+ *
+ * A slab is one mapping of many slots of one stack size, so that a hundred thousand stacks are a few thousand
+ * mappings; guards are markers in the page table where the kernel has them (Linux 6.13), else protected
+ * pages, which split the mapping and meet vm.max_map_count near 32 000 stacks.
+ *
+ * A slot is cold (nothing resident, no thread control block), hot (idle, ready to use), or in use. A kernel thread
+ * keeps some hot slots of the default size for itself, without a lock; the rest of the hot ones are in a common
+ * list, up to HOT_BYTES for each size; beyond that an idle slot is made cold and its pages are returned. Slabs are never
+ * unmapped: a stale handle must find a freed call, not a fault.
+ *
+ * stack_lock protects classes, slabs and common lists; nests inside nothing. Nothing here runs in signal context,
+ * except stack_in_guard(), which reads what never changes while the slot is in use.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "kthread.h"
+#include "settings.h"
+#include "stack.h"
+#include "sys.h"
+#include "tcb.h"
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#endif
+
+#define GUARD_SIZE (4 * ARCH_PAGE_SIZE)
+#define SLAB_BYTES (4u << 20)
+#define SLAB_SLOTS_MAX 1024
+#define HOT_BYTES (8u << 20)    /* of stacks idle in a common list */
+#define HOT_MIN 2
+
+/* all slots of one stack size */
+struct stint_class {
+	struct stint_class *next;
+	size_t stack_size;
+	size_t slot_size;
+	unsigned slots_per_slab;
+	struct slab *slabs;             /* all of them */
+	struct slab *cold;              /* those with cold slots */
+	struct stint *hot;
+	unsigned nhot, hot_max;
+};
+
+struct slab {
+	struct slab *next, *next_cold;
+	struct stint_class *cls;
+	char *base;
+	unsigned ncold;
+	bool *made;                     /* which slots have a thread control block */
+	unsigned cold[];                /* indices, a stack */
+};
+
+static struct sys_lock stack_lock;
+static struct stint_class *classes;
+static bool guard_markers;
+
+static size_t page_round(size_t n)
+{
+	return (n + ARCH_PAGE_SIZE - 1) & ~(size_t)(ARCH_PAGE_SIZE - 1);
+}
+
+/* an old kernel says EINVAL; ask once, on a page of our own */
+int stack_init(void)
+{
+	void *probe = sys_mmap(ARCH_PAGE_SIZE, 0);
+
+	if (!probe)
+		return ENOMEM;
+	guard_markers = !sys_madvise(probe, ARCH_PAGE_SIZE, MADV_GUARD_INSTALL);
+	sys_munmap(probe, ARCH_PAGE_SIZE);
+	return 0;
+}
+
+const char *stack_guard_kind(void)
+{
+	return guard_markers ? "markers" : "mprotect";
+}
+
+static size_t slot_overhead(void)
+{
+	return GUARD_SIZE + tcb_below() + tcb_above() + sizeof(struct stint) + 2 * tcb_align() + 64;
+}
+
+static struct stint *slot_stint(const struct slab *slab, unsigned i)
+{
+	uintptr_t end = (uintptr_t)slab->base + (i + 1) * slab->cls->slot_size;
+
+	return (struct stint *)((end - sizeof(struct stint)) & ~(uintptr_t)63);
+}
+
+/* --- classes and slabs, under stack_lock ------------------------------------------------------- */
+
+static struct stint_class *class_locked(size_t stack_size)
+{
+	struct stint_class *c;
+
+	for (c = classes; c; c = c->next)
+		if (c->stack_size == stack_size)
+			return c;
+	c = sys_alloc(sizeof(*c));
+	if (!c)
+		return NULL;
+	c->stack_size = stack_size;
+	c->slot_size = page_round(stack_size + slot_overhead());
+	c->slots_per_slab = SLAB_BYTES / c->slot_size ? SLAB_BYTES / c->slot_size : 1;
+	if (c->slots_per_slab > SLAB_SLOTS_MAX)
+		c->slots_per_slab = SLAB_SLOTS_MAX;
+	c->hot_max = HOT_BYTES / stack_size > HOT_MIN ? HOT_BYTES / stack_size : HOT_MIN;
+	c->next = classes;
+	classes = c;
+	return c;
+}
+
+static struct slab *new_slab_locked(struct stint_class *c)
+{
+	size_t len = c->slots_per_slab * c->slot_size;
+	struct slab *slab = sys_alloc(sizeof(*slab) + c->slots_per_slab * (sizeof(unsigned) + sizeof(bool)));
+
+	if (!slab)
+		return NULL;
+	slab->base = sys_mmap(len, MAP_STACK | MAP_NORESERVE);
+	if (!slab->base) {
+		sys_free(slab);
+		return NULL;
+	}
+	sys_madvise(slab->base, len, MADV_NOHUGEPAGE);  /* older kernels: a huge page would make all resident */
+	slab->cls = c;
+	slab->made = (bool *)&slab->cold[c->slots_per_slab];
+	for (unsigned i = 0; i < c->slots_per_slab; i++)
+		slab->cold[i] = c->slots_per_slab - 1 - i;
+	slab->ncold = c->slots_per_slab;
+	slab->next = c->slabs;
+	c->slabs = slab;
+	slab->next_cold = c->cold;
+	c->cold = slab;
+	return slab;
+}
+
+static int install_guard(char *slot)
+{
+	if (guard_markers)
+		return sys_madvise(slot, GUARD_SIZE, MADV_GUARD_INSTALL);
+	return sys_mprotect(slot, GUARD_SIZE, PROT_NONE);
+}
+
+static void lay_out(struct stint *s, struct slab *slab, char *slot)
+{
+	uintptr_t tp = ((uintptr_t)s - tcb_above()) & ~(uintptr_t)(tcb_align() - 1);
+
+	s->tp = (void *)tp;
+	s->stack_lo = (uintptr_t)slot + GUARD_SIZE;
+	s->stack_hi = (tp - tcb_below()) & ~(uintptr_t)63;
+	s->size_class = slab->cls;
+	s->slab = slab;
+}
+
+static void cold_locked(struct slab *slab, unsigned i)
+{
+	slab->made[i] = false;
+	if (!slab->ncold) {
+		slab->next_cold = slab->cls->cold;
+		slab->cls->cold = slab;
+	}
+	slab->cold[slab->ncold++] = i;
+}
+
+static struct stint *warm_locked(struct stint_class *c, struct kthread *kt)
+{
+	struct slab *slab = c->cold ? c->cold : new_slab_locked(c);
+	struct stint *s;
+	unsigned i;
+	char *slot;
+
+	if (!slab)
+		return NULL;
+	i = slab->cold[--slab->ncold];
+	if (!slab->ncold)
+		c->cold = slab->next_cold;
+	slot = slab->base + i * c->slot_size;
+	s = slot_stint(slab, i);
+	if (install_guard(slot))
+		goto put_back;
+	lay_out(s, slab, slot);
+	s->kt = kt;
+	if (tcb_make(s))
+		goto put_back;
+	slab->made[i] = true;
+	return s;
+put_back:
+	cold_locked(slab, i);
+	return NULL;
+}
+
+/* the guard stays; the rest of the slot reads as zeros from now on */
+static void chill_locked(struct stint *s)
+{
+	struct slab *slab = s->slab;
+	unsigned i = (unsigned)(((uintptr_t)s - (uintptr_t)slab->base) / slab->cls->slot_size);
+	char *slot = slab->base + i * slab->cls->slot_size;
+
+	tcb_destroy(s);
+	sys_madvise(slot + GUARD_SIZE, slab->cls->slot_size - GUARD_SIZE, MADV_DONTNEED);
+	cold_locked(slab, i);
+}
+
+/* --- getting and putting ----------------------------------------------------------------------- */
+
+static size_t default_size(void)
+{
+	return settings.stack_size;
+}
+
+static struct stint *get_common(struct kthread *kt, size_t size)
+{
+	struct stint_class *c;
+	struct stint *s = NULL;
+
+	sys_lock(&stack_lock);
+	c = class_locked(size);
+	if (c && c->hot) {
+		s = c->hot;
+		c->hot = s->next_free;
+		c->nhot--;
+	} else if (c) {
+		s = warm_locked(c, kt);
+	}
+	sys_unlock(&stack_lock);
+	return s;
+}
+
+static void put_common(struct stint *s)
+{
+	struct stint_class *c = s->size_class;
+
+	sys_lock(&stack_lock);
+	if (c->nhot < c->hot_max) {
+		s->next_free = c->hot;
+		c->hot = s;
+		c->nhot++;
+	} else {
+		chill_locked(s);
+	}
+	sys_unlock(&stack_lock);
+}
+
+struct stint *stack_get(struct kthread *kt, size_t size)
+{
+	struct stint *s;
+
+	size = page_round(size);
+	s = kt->slots;
+	if (likely(s && s->size_class->stack_size == size)) {
+		kt->slots = s->next_free;
+		kt->nslots--;
+	} else {
+		s = get_common(kt, size);
+	}
+	if (!s || tcb_fresh(s)) {
+		if (s)
+			put_common(s);
+		errno = ENOMEM;
+		return NULL;
+	}
+	return s;
+}
+
+void stack_put(struct kthread *kt, struct stint *s)
+{
+	if (likely(kt && kt->nslots < CACHED_SLOTS && s->size_class->stack_size == page_round(default_size()))) {
+		s->next_free = kt->slots;
+		kt->slots = s;
+		kt->nslots++;
+	} else {
+		put_common(s);
+	}
+}
+
+void stack_flush(struct kthread *kt)
+{
+	while (kt->slots) {
+		struct stint *s = kt->slots;
+
+		kt->slots = s->next_free;
+		put_common(s);
+	}
+	kt->nslots = 0;
+}
+
+void stack_each(void (*fn)(struct stint *s, void *arg), void *arg)
+{
+	sys_lock(&stack_lock);
+	for (struct stint_class *c = classes; c; c = c->next)
+		for (struct slab *slab = c->slabs; slab; slab = slab->next)
+			for (unsigned i = 0; i < c->slots_per_slab; i++)
+				if (slab->made[i])
+					fn(slot_stint(slab, i), arg);
+	sys_unlock(&stack_lock);
+}
+
+size_t stack_size(const struct stint *s)
+{
+	return s->size_class->stack_size;
+}
+
+bool stack_in_guard(const struct stint *s, uintptr_t addr)
+{
+	return addr < s->stack_lo && addr >= s->stack_lo - GUARD_SIZE;
+}
+
+void stack_fork_prepare(void)
+{
+	sys_lock(&stack_lock);
+}
+
+void stack_fork_done(void)
+{
+	sys_unlock(&stack_lock);
+}

@@ -1,0 +1,113 @@
+/*
+ * sys.c - the seam to the system (see sys.h)
+ *
+ * Nothing here is called in signal context except through sys_raw() and sys_gettid().
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <linux/futex.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "sys.h"
+
+struct sys_functions sys;
+int sys_fault_after[SYS_FAULTS];
+
+bool sys_fault(enum sys_fault kind)
+{
+	return __builtin_expect(sys_fault_after[kind] > 0, 0) && --sys_fault_after[kind] == 0;
+}
+
+/* the next definition behind ours; 0, or ENOTSUP in a C library that lacks it */
+static int find(void *slot, const char *name)
+{
+	void *p = dlsym(RTLD_NEXT, name);
+
+	if (!p)
+		return ENOTSUP;
+	memcpy(slot, &p, sizeof(p));
+	return 0;
+}
+
+int sys_init(void)
+{
+	int missing = 0;
+
+#define FIND(name) missing |= find(&sys.name, #name)
+	FIND(malloc);
+	FIND(calloc);
+	FIND(realloc);
+	FIND(free);
+	FIND(malloc_usable_size);
+	FIND(close);
+	FIND(fclose);
+	FIND(pclose);
+	FIND(closedir);
+	FIND(dlclose);
+	FIND(pthread_mutex_unlock);
+	FIND(pthread_rwlock_unlock);
+	FIND(pthread_spin_unlock);
+	FIND(sigaction);
+	FIND(pthread_create);
+#undef FIND
+	return missing;
+}
+
+void *sys_alloc(size_t size)
+{
+	return sys_fault(SYS_MALLOC) ? NULL : sys.calloc(1, size);
+}
+
+void sys_free(void *p)
+{
+	sys.free(p);
+}
+
+void *sys_mmap(size_t len, int extra_flags)
+{
+	long r;
+
+	if (sys_fault(SYS_MMAP))
+		return NULL;
+	r = arch_syscall(SYS_mmap, 0, (long)len, PROT_READ | PROT_WRITE,
+	                 MAP_PRIVATE | MAP_ANONYMOUS | extra_flags, -1, 0);
+	return r < 0 && r >= -4095 ? NULL : (void *)r;
+}
+
+int sys_munmap(void *p, size_t len)
+{
+	return (int)-sys_raw(SYS_munmap, p, len, 0, 0);
+}
+
+int sys_madvise(void *p, size_t len, int advice)
+{
+	return (int)-sys_raw(SYS_madvise, p, len, advice, 0);
+}
+
+int sys_mprotect(void *p, size_t len, int prot)
+{
+	return (int)-sys_raw(SYS_mprotect, p, len, prot, 0);
+}
+
+int sys_gettid(void)
+{
+	return (int)sys_raw(SYS_gettid, 0, 0, 0, 0);
+}
+
+void sys_lock(struct sys_lock *l)
+{
+	int seen = 0;
+
+	if (__atomic_compare_exchange_n(&l->state, &seen, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return;
+	while (__atomic_exchange_n(&l->state, 2, __ATOMIC_ACQUIRE))
+		sys_raw(SYS_futex, &l->state, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 2, NULL);
+}
+
+void sys_unlock(struct sys_lock *l)
+{
+	if (__atomic_exchange_n(&l->state, 0, __ATOMIC_RELEASE) == 2)
+		sys_raw(SYS_futex, &l->state, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, 0);
+}

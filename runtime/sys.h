@@ -1,0 +1,67 @@
+/*
+ * sys.h - the one seam to the system for everything above arch and below interpose
+ *
+ * Raw system calls leave errno alone and return -errno; they may be used in signal context and on any thread
+ * identity. The sys.* functions are libc's own, past our wrappers. Faults are injected here: a test arms
+ * "the n-th of this kind fails" and the seam obeys.
+ */
+#ifndef STINT_SYS_H
+#define STINT_SYS_H
+
+#include <dirent.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "arch/x86_64/arch.h"
+
+#define sys_raw(nr, a, b, c, d) arch_syscall(nr, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
+
+/* libc's functions, not the wrappers; resolved by sys_init() before anything else starts */
+struct sys_functions {
+	void *(*malloc)(size_t);
+	void *(*calloc)(size_t, size_t);
+	void *(*realloc)(void *, size_t);
+	void (*free)(void *);
+	size_t (*malloc_usable_size)(void *);
+	int (*close)(int);
+	int (*fclose)(FILE *);
+	int (*pclose)(FILE *);
+	int (*closedir)(DIR *);
+	int (*dlclose)(void *);
+	int (*pthread_mutex_unlock)(pthread_mutex_t *);
+	int (*pthread_rwlock_unlock)(pthread_rwlock_t *);
+	int (*pthread_spin_unlock)(pthread_spinlock_t *);
+	int (*sigaction)(int, const struct sigaction *, struct sigaction *);
+	int (*pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+};
+extern struct sys_functions sys;
+
+enum sys_fault { SYS_MALLOC, SYS_MMAP, SYS_TIMER_CREATE, SYS_THREAD_CREATE, SYS_SIGACTION, SYS_FAULTS };
+extern int sys_fault_after[SYS_FAULTS];         /* n > 0: the n-th call from now fails; test programs set it */
+bool sys_fault(enum sys_fault kind);            /* counts one call down; true: fail it */
+
+/*
+ * A lock between kernel threads, for short sections with preemption disabled (or outside calls). Not
+ * recursive, no owner: it may be held across a change of thread identity. Not for signal handlers.
+ */
+struct sys_lock {
+	int state;              /* 0 free, 1 held, 2 held and waited for; acquire/release */
+};
+void sys_lock(struct sys_lock *l);
+void sys_unlock(struct sys_lock *l);
+
+int sys_init(void);                             /* 0 or ENOTSUP when a function is missing */
+void *sys_alloc(size_t size);                   /* zeroed, or NULL; SYS_MALLOC */
+void sys_free(void *p);
+void *sys_mmap(size_t len, int extra_flags);    /* private anonymous read-write, or NULL; SYS_MMAP */
+int sys_munmap(void *p, size_t len);
+int sys_madvise(void *p, size_t len, int advice);
+int sys_mprotect(void *p, size_t len, int prot);
+int sys_gettid(void);
+
+#endif

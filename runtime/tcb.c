@@ -1,0 +1,713 @@
+/*
+ * tcb.c - a glibc thread control block for each stint
+ *
+ * To glibc each stint simply is a thread: it has its own errno, __thread variables, locale, malloc cache and
+ * key values, so nothing thread-safe in glibc can tell where it was stopped and where it goes on. glibc has no public way
+ * to make such a block, so we use what it has for its own threads and for debuggers:
+ *
+ *   _dl_allocate_tls       makes the vector of TLS blocks and copies the initial images (ld.so)
+ *   __ctype_init           makes isalpha() work in it (libc)
+ *   __call_tls_dtors       runs thread_local destructors (libc)
+ *   __pthread_keys         the destructors of pthread keys (libc, for debuggers)
+ *   _thread_db_...         offsets of fields (libc, for debuggers)
+ *
+ * Nothing is believed that a real thread does not confirm: the anchor. It is a kernel thread made by
+ * pthread_create() on a stack of ours, that checks every offset on itself, measures what cannot be looked up,
+ * and then sleeps for as long as the process lives. It must stay: glibc elides locks while it thinks that it has
+ * one thread, and a call stopped inside an elided lock leaves a heap that its caller would corrupt.
+ *
+ * A block is kept with its slot. Between two uses it is made to look fresh: images of all modules are copied
+ * again, except libc's own, whose malloc cache and ctype pointers are worth keeping and whose visible state
+ * (errno, h_errno, locale) is reset by name. A block given up leaves its malloc cache to the next one made,
+ * since there is no call to flush another thread's cache.
+ *
+ * Locks: template_lock protects the list of modules; stack.c's lock nests in it (all blocks are visited), and in that
+ * cache_lock, which protects the left caches. None is held around calls that take the loader's big lock, because a
+ * constructor that runs under that may launch calls. Nothing here runs in signal context.
+ * Tried and rejected: putting our blocks on glibc's own list of threads (dlopen would initialise them for us, but
+ * fork and setxid would then signal and recycle threads that do not exist).
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <elf.h>
+#include <errno.h>
+#include <link.h>
+#include <locale.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/rseq.h>
+
+#include "stack.h"
+#include "sys.h"
+#include "tcb.h"
+
+/* glibc's fixed part of the block (tcbhead_t); the anchor confirms those it can */
+#define TCB_SELF 0
+#define TCB_DTV 8
+#define TCB_SELF2 16
+#define TCB_MULTIPLE_THREADS 24
+#define TCB_STACK_GUARD 0x28
+#define TCB_POINTER_GUARD 0x30
+
+#define KEYS_INLINE 32
+#define KEY_DATA_SIZE 16
+#define RSEQ_UNINITIALISED ((uint32_t)-1)
+#define FIRST_FAKE_TID 0x20000000       /* above any real one, below the flag bits of a futex word */
+#define LAST_FAKE_TID 0x3fffffff
+#define CACHE_WORDS 8
+#define ANCHOR_STACK (64 * 1024)
+
+struct key {
+	uintptr_t seq;                  /* odd while the key is in use */
+	void (*destroy)(void *);
+};
+
+/* what the loader and libc give us */
+static void *(*dl_allocate_tls)(void *);
+static void (*dl_deallocate_tls)(void *, bool);
+static void (*libc_ctype_init)(void);
+static void (*libc_call_tls_dtors)(void);
+static struct key *libc_keys;
+
+/* offsets from the thread pointer */
+static struct {
+	size_t size;                    /* of struct pthread */
+	size_t below;                   /* static TLS */
+	size_t align;
+	ptrdiff_t tid, specific, robust_head, stack_block;
+	ptrdiff_t errno_at, h_errno_at, current;
+	size_t map_tls_offset;          /* in struct link_map */
+	ptrdiff_t libc_tls;
+	size_t libc_tls_size;
+	ptrdiff_t cache[CACHE_WORDS];   /* words of libc's block that hold the malloc cache */
+	unsigned ncache;
+} layout;
+
+/* a module's static TLS block, or its number if its blocks are made on first use */
+struct module {
+	ptrdiff_t at;                   /* of the block, from the thread pointer */
+	const void *image;
+	size_t image_size, size;
+	size_t id;
+	bool dynamic;
+};
+
+struct template {
+	unsigned n;
+	bool any_dynamic;
+	unsigned long long changes;     /* loads and unloads of the process that it knows of */
+	struct template *older;         /* readers take no lock, so old ones stay; one for each dlopen */
+	struct module module[];
+};
+
+struct left_cache {
+	struct left_cache *next;
+	uint64_t word[CACHE_WORDS];
+};
+
+static struct sys_lock template_lock, cache_lock;
+static struct template *template;       /* published with release, read with acquire */
+static struct left_cache *left_caches;
+static int next_tid = FIRST_FAKE_TID;
+
+__thread struct stint *stint_current;
+
+#define AT(tp, offset, type) (*(type *)((char *)(tp) + (offset)))
+
+size_t tcb_below(void)
+{
+	return layout.below;
+}
+
+size_t tcb_above(void)
+{
+	return layout.size;
+}
+
+size_t tcb_align(void)
+{
+	return layout.align;
+}
+
+void tcb_set_tid(void *tp, int tid)
+{
+	AT(tp, layout.tid, int) = tid;
+}
+
+void *tcb_robust_head(void *tp)
+{
+	return (char *)tp + layout.robust_head;
+}
+
+int *tcb_errno(const struct stint *s)
+{
+	return &AT(s->tp, layout.errno_at, int);
+}
+
+/* --- modules and their TLS --------------------------------------------------------------------- */
+
+struct walk {
+	struct template *t;
+	unsigned room;
+	struct link_map *maps;
+};
+
+static size_t map_tls_offset(struct link_map *maps, const struct dl_phdr_info *info)
+{
+	for (struct link_map *m = maps; m; m = m->l_next)
+		if (m->l_addr == info->dlpi_addr && (m->l_name == info->dlpi_name || !*info->dlpi_name))
+			return AT(m, layout.map_tls_offset, size_t);
+	return 0;
+}
+
+static const ElfW(Phdr) *tls_header(const struct dl_phdr_info *info)
+{
+	for (int i = 0; i < info->dlpi_phnum; i++)
+		if (info->dlpi_phdr[i].p_type == PT_TLS)
+			return &info->dlpi_phdr[i];
+	return NULL;
+}
+
+static int add_module(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	const ElfW(Phdr) *ph = tls_header(info);
+	struct walk *w = arg;
+	struct module m;
+	size_t offset;
+
+	(void)size;
+	w->t->changes = info->dlpi_adds + info->dlpi_subs;
+	if (!ph || !ph->p_memsz)
+		return 0;
+	offset = map_tls_offset(w->maps, info);
+	m = (struct module){
+		.at = -(ptrdiff_t)offset,
+		.image = (const void *)(info->dlpi_addr + ph->p_vaddr),
+		.image_size = ph->p_filesz,
+		.size = ph->p_memsz,
+		.id = info->dlpi_tls_modid,
+		.dynamic = offset == 0 || offset == SIZE_MAX,
+	};
+	if (!m.dynamic && m.at == layout.libc_tls)
+		return 0;               /* kept, see the head of this file */
+	if (w->t->n < w->room)
+		w->t->module[w->t->n] = m;
+	w->t->n++;
+	w->t->any_dynamic |= m.dynamic;
+	return 0;
+}
+
+/* the modules as they are now; NULL when there is no memory */
+static struct template *read_modules(void)
+{
+	unsigned room = 16;
+	struct walk w = { .t = NULL };
+
+	for (;;) {
+		w.t = sys_alloc(sizeof(*w.t) + room * sizeof(struct module));
+		if (!w.t)
+			return NULL;
+		w.room = room;
+		w.maps = _r_debug.r_map;
+		dl_iterate_phdr(add_module, &w);
+		if (w.t->n <= room)
+			return w.t;
+		room = w.t->n + 8;
+		sys_free(w.t);
+	}
+}
+
+static void init_block(void *tp, const struct module *m)
+{
+	char *block = (char *)tp + m->at;
+
+	memcpy(block, m->image, m->image_size);
+	memset(block + m->image_size, 0, m->size - m->image_size);
+}
+
+static bool has_module(const struct template *t, const struct module *m)
+{
+	for (unsigned i = 0; i < t->n; i++)
+		if (t->module[i].id == m->id && t->module[i].image == m->image && t->module[i].at == m->at)
+			return true;
+	return false;
+}
+
+static void init_in(struct stint *s, void *arg)
+{
+	init_block(s->tp, arg);
+}
+
+/*
+ * glibc initialises the static TLS of a library loaded later in the threads that it knows. Do the same
+ * in ours, stopped ones included: none of them can have used it, since dlopen has not returned yet.
+ */
+void tcb_modules_changed(void)
+{
+	struct template *new, *old = __atomic_load_n(&template, __ATOMIC_ACQUIRE);
+
+	if (!old)
+		return;
+	new = read_modules();
+	if (!new)
+		return;         /* the next dlopen or dlclose tries again */
+	sys_lock(&template_lock);
+	old = template;
+	if (new->changes <= old->changes) {     /* another thread has seen as much or more */
+		sys_unlock(&template_lock);
+		sys_free(new);
+		return;
+	}
+	for (unsigned i = 0; i < new->n; i++)
+		if (!new->module[i].dynamic && !has_module(old, &new->module[i]))
+			stack_each(init_in, &new->module[i]);
+	new->older = old;
+	__atomic_store_n(&template, new, __ATOMIC_RELEASE);
+	sys_unlock(&template_lock);
+}
+
+/* --- the anchor -------------------------------------------------------------------------------- */
+
+static struct {
+	sem_t measured, go;
+	char *stack;
+	void *tp;
+	uintptr_t frame;
+	const char *wrong;              /* what does not fit; NULL: all does */
+} anchor;
+
+static int find_libc_tls(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	const ElfW(Phdr) *ph = tls_header(info);
+	char *block = info->dlpi_tls_data, *err = (char *)&errno;
+
+	(void)size;
+	(void)arg;
+	if (!ph || !block || err < block || err >= block + ph->p_memsz)
+		return 0;
+	layout.libc_tls = block - (char *)arch_tp();
+	layout.libc_tls_size = ph->p_memsz;
+	return 1;
+}
+
+/* the words of libc's block that the thread's first malloc fills */
+static void find_malloc_cache(void)
+{
+	uint64_t before[64];
+	char *block = (char *)arch_tp() + layout.libc_tls;
+	size_t n = layout.libc_tls_size / 8;
+
+	if (n > 64)
+		return;
+	memcpy(before, block, n * 8);
+	sys.free(sys.malloc(24));
+	for (size_t i = 0; i < n && layout.ncache < CACHE_WORDS; i++)
+		if (AT(block, i * 8, uint64_t) != before[i])
+			layout.cache[layout.ncache++] = layout.libc_tls + (ptrdiff_t)(i * 8);
+}
+
+/* pthread_setspecific() must show where the descriptors say, and set the flag behind the table */
+static const char *check_keys(char *tp)
+{
+	char *first = tp + layout.specific - KEYS_INLINE * KEY_DATA_SIZE;
+	char *used = tp + layout.specific + KEYS_INLINE * sizeof(void *);
+	pthread_key_t key;
+	const char *wrong = NULL;
+
+	if (AT(tp, layout.specific, char *) != first)
+		return "where thread-specific data lies";
+	if (pthread_key_create(&key, NULL))
+		return NULL;            /* none left: nothing to compare */
+	if (key < KEYS_INLINE && (*used || pthread_setspecific(key, tp) || !*used ||
+	                          AT(first, key * KEY_DATA_SIZE + 8, char *) != tp ||
+	                          AT(first, key * KEY_DATA_SIZE, uintptr_t) != libc_keys[key].seq))
+		wrong = "how thread-specific data is kept";
+	pthread_key_delete(key);
+	return wrong;
+}
+
+static const char *check_layout(void)
+{
+	char *tp = arch_tp();
+	void *head;
+	size_t len;
+
+	if (AT(tp, TCB_SELF, char *) != tp || AT(tp, TCB_SELF2, char *) != tp || (char *)pthread_self() != tp)
+		return "what the thread pointer points to";
+	if (AT(tp, TCB_MULTIPLE_THREADS, int) != 1)
+		return "the flag that tells that there are several threads";
+	if (AT(tp, layout.tid, int) != sys_gettid())
+		return "where a thread keeps its id";
+	if (sys_raw(SYS_get_robust_list, 0, &head, &len, 0) || (char *)head < tp ||
+	    (char *)head >= tp + layout.size || AT(head, 0, void *) != head || AT(head, -8, void *) != head)
+		return "where the list of robust mutexes lies";
+	layout.robust_head = (char *)head - tp;
+	if (!dl_iterate_phdr(find_libc_tls, NULL))
+		return "where libc keeps its thread variables";
+	layout.errno_at = (char *)&errno - tp;
+	layout.h_errno_at = (char *)&h_errno - tp;
+	layout.current = (char *)&stint_current - tp;
+	for (size_t at = 0; at + 16 <= layout.size; at += 8)
+		if (AT(tp, at, char *) == anchor.stack && AT(tp, at + 8, size_t) == ANCHOR_STACK)
+			layout.stack_block = (ptrdiff_t)at;
+	find_malloc_cache();
+	return check_keys(tp);
+}
+
+/* Frames of a thread begin under its static TLS; the little that libc's own first frames take only adds room. */
+static void *anchor_main(void *arg)
+{
+	anchor.frame = (uintptr_t)__builtin_frame_address(0);
+	anchor.tp = arch_tp();
+	if (arg)
+		anchor.wrong = check_layout();
+	sys_raw(SYS_prctl, 15 /* PR_SET_NAME */, "stint-anchor", 0, 0);
+	sem_post(&anchor.measured);
+	for (;;)
+		sys_raw(SYS_pause, 0, 0, 0, 0);
+	return NULL;
+}
+
+/* every signal but the two that glibc sends its threads and waits for */
+static uint64_t all_but_libc_signals(void)
+{
+	return ~(((uint64_t)1 << (32 - 1)) | ((uint64_t)1 << (33 - 1)));
+}
+
+static int start_anchor(bool measure)
+{
+	uint64_t block = all_but_libc_signals(), old;
+	pthread_attr_t attr;
+	pthread_t t;
+	int err;
+
+	anchor.stack = sys_mmap(ANCHOR_STACK, MAP_STACK | MAP_NORESERVE);
+	if (!anchor.stack)
+		return ENOMEM;
+	sem_init(&anchor.measured, 0, 0);
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstack(&attr, anchor.stack, ANCHOR_STACK);
+	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &block, &old, sizeof(old));
+	err = sys_fault(SYS_THREAD_CREATE) ? EAGAIN
+	                                   : sys.pthread_create(&t, &attr, anchor_main, measure ? &anchor : NULL);
+	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof(old));
+	pthread_attr_destroy(&attr);
+	if (err) {
+		sys_munmap(anchor.stack, ANCHOR_STACK);
+		return err;
+	}
+	while (sem_wait(&anchor.measured))
+		;
+	return 0;
+}
+
+int tcb_anchor_start(void)
+{
+	return start_anchor(false);
+}
+
+/* --- discovery --------------------------------------------------------------------------------- */
+
+static int find_function(void *slot, const char *name, const char **missing)
+{
+	void *p = dlsym(RTLD_DEFAULT, name);
+
+	if (!p) {
+		*missing = name;
+		return ENOTSUP;
+	}
+	memcpy(slot, &p, sizeof(p));
+	return 0;
+}
+
+/* a debugger's descriptor of a field: {size in bits, elements, offset} */
+static int find_field(size_t *offset, const char *name, uint32_t bits, const char **missing)
+{
+	const uint32_t *d = dlsym(RTLD_DEFAULT, name);
+
+	if (!d || (bits && d[0] != bits)) {
+		*missing = name;
+		return ENOTSUP;
+	}
+	*offset = d[2];
+	return 0;
+}
+
+static int find_names(const char **missing)
+{
+	const uint32_t *size = dlsym(RTLD_DEFAULT, "_thread_db_sizeof_pthread");
+	size_t tid = 0, specific = 0;
+
+	if (find_function(&dl_allocate_tls, "_dl_allocate_tls", missing) ||
+	    find_function(&dl_deallocate_tls, "_dl_deallocate_tls", missing) ||
+	    find_function(&libc_ctype_init, "__ctype_init", missing) ||
+	    find_function(&libc_call_tls_dtors, "__call_tls_dtors", missing) ||
+	    find_function(&libc_keys, "__pthread_keys", missing) ||
+	    find_field(&tid, "_thread_db_pthread_tid", 32, missing) ||
+	    find_field(&specific, "_thread_db_pthread_specific", 0, missing) ||
+	    find_field(&layout.map_tls_offset, "_thread_db_link_map_l_tls_offset", 64, missing))
+		return ENOTSUP;
+	if (!size || *size < 1024 || *size > 16384) {
+		*missing = "_thread_db_sizeof_pthread";
+		return ENOTSUP;
+	}
+	layout.size = *size;
+	layout.tid = (ptrdiff_t)tid;
+	layout.specific = (ptrdiff_t)specific;
+	return 0;
+}
+
+static int widest_alignment(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	const ElfW(Phdr) *ph = tls_header(info);
+	size_t *align = arg;
+
+	(void)size;
+	if (ph && ph->p_align > *align)
+		*align = ph->p_align;
+	return 0;
+}
+
+/* libc's block lies where its link map says: then the field is what we think it is */
+static bool link_map_confirmed(void)
+{
+	for (struct link_map *m = _r_debug.r_map; m; m = m->l_next)
+		if (AT(m, layout.map_tls_offset, size_t) == (size_t)-layout.libc_tls)
+			return true;
+	return false;
+}
+
+int tcb_init(char *why, size_t size)
+{
+	const char *missing = "";
+	int err;
+
+	if (arch_shadow_stack()) {
+		snprintf(why, size, "user shadow stacks are on for this process; "
+		         "start it with GLIBC_TUNABLES=glibc.cpu.x86_shstk=off");
+		return ENOTSUP;
+	}
+	if (find_names(&missing)) {
+		snprintf(why, size, "this C library lacks %s, or it is of an unknown shape; "
+		         "stint needs glibc 2.34 or later, not stripped of its debugger symbols", missing);
+		return ENOTSUP;
+	}
+	layout.align = 64;
+	dl_iterate_phdr(widest_alignment, &layout.align);
+	err = start_anchor(true);
+	if (err) {
+		snprintf(why, size, "the one helper thread that stint needs could not be started: %s",
+		         strerrordesc_np(err));
+		return err;
+	}
+	if (!anchor.wrong && !link_map_confirmed())
+		anchor.wrong = "where the loader keeps the offset of thread variables";
+	if (anchor.wrong) {
+		snprintf(why, size, "this C library lays its threads out in an unknown way: %s", anchor.wrong);
+		return ENOTSUP;
+	}
+	layout.below = ((uintptr_t)anchor.tp - anchor.frame + 63) & ~(size_t)63;
+	template = read_modules();
+	if (!template) {
+		snprintf(why, size, "no memory for the list of thread variables");
+		return ENOMEM;
+	}
+	return 0;
+}
+
+/* --- one block --------------------------------------------------------------------------------- */
+
+static void adopt_cache(void *tp)
+{
+	struct left_cache *c;
+
+	sys_lock(&cache_lock);
+	c = left_caches;
+	if (c)
+		left_caches = c->next;
+	sys_unlock(&cache_lock);
+	if (!c)
+		return;
+	for (unsigned i = 0; i < layout.ncache; i++)
+		AT(tp, layout.cache[i], uint64_t) = c->word[i];
+	sys_free(c);
+}
+
+/* without memory for the note the cache is lost: some hundred bytes, once, on a machine that has none left */
+static void leave_cache(void *tp)
+{
+	struct left_cache *c;
+	uint64_t any = 0;
+
+	for (unsigned i = 0; i < layout.ncache; i++)
+		any |= AT(tp, layout.cache[i], uint64_t);
+	if (!any)
+		return;
+	c = sys_alloc(sizeof(*c));
+	if (!c)
+		return;
+	for (unsigned i = 0; i < layout.ncache; i++)
+		c->word[i] = AT(tp, layout.cache[i], uint64_t);
+	sys_lock(&cache_lock);
+	c->next = left_caches;
+	left_caches = c;
+	sys_unlock(&cache_lock);
+}
+
+static void fill_header(struct stint *s)
+{
+	char *tp = s->tp, *here = arch_tp();
+	void *head = tcb_robust_head(tp);
+
+	AT(tp, TCB_SELF, void *) = tp;
+	AT(tp, TCB_SELF2, void *) = tp;
+	AT(tp, TCB_MULTIPLE_THREADS, int) = 1;
+	AT(tp, TCB_STACK_GUARD, uint64_t) = AT(here, TCB_STACK_GUARD, uint64_t);
+	AT(tp, TCB_POINTER_GUARD, uint64_t) = AT(here, TCB_POINTER_GUARD, uint64_t);
+	AT(tp, layout.tid, int) = s->fake_tid;
+	AT(head, 0, void *) = head;
+	AT(head, -8, void *) = head;
+	AT(tp, layout.specific, void *) = tp + layout.specific - KEYS_INLINE * KEY_DATA_SIZE;
+	if (layout.stack_block) {
+		AT(tp, layout.stack_block, uintptr_t) = s->stack_lo;
+		AT(tp, layout.stack_block + 8, size_t) = s->stack_hi - s->stack_lo;
+	}
+	if (__rseq_size)
+		((struct rseq *)(tp + __rseq_offset))->cpu_id = RSEQ_UNINITIALISED;
+}
+
+/*
+ * In here the thread pointer is the new block's while the stack is still ours: all signals wait, lest a handler
+ * of the program takes itself to be in call s.
+ */
+static void init_ctype(struct stint *s)
+{
+	uint64_t block = ~(uint64_t)0, old;
+	void *here = arch_tp();
+
+	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &block, &old, sizeof(old));
+	arch_set_tp(s->tp);
+	libc_ctype_init();
+	arch_set_tp(here);
+	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof(old));
+}
+
+int tcb_make(struct stint *s)
+{
+	int tid = __atomic_fetch_add(&next_tid, 1, __ATOMIC_RELAXED);
+
+	if (tid >= LAST_FAKE_TID)
+		__atomic_store_n(&next_tid, FIRST_FAKE_TID, __ATOMIC_RELAXED);
+	s->fake_tid = tid;
+	if (sys_fault(SYS_MALLOC) || !dl_allocate_tls(s->tp))
+		return ENOMEM;
+	fill_header(s);
+	adopt_cache(s->tp);
+	AT(s->tp, layout.current, struct stint *) = s;
+	init_ctype(s);
+	s->tcb_ready = true;
+	return 0;
+}
+
+static void free_key_blocks(void *tp)
+{
+	for (unsigned i = 1; i < KEYS_INLINE; i++)
+		sys_free(AT(tp, layout.specific + (ptrdiff_t)(i * sizeof(void *)), void *));
+}
+
+void tcb_destroy(struct stint *s)
+{
+	s->tcb_ready = false;
+	leave_cache(s->tp);
+	free_key_blocks(s->tp);
+	dl_deallocate_tls(s->tp, false);
+}
+
+/* whether a block that __tls_get_addr makes on first use was made; a vector entry is {value, what to free} */
+static bool dynamic_block_made(void *tp, const struct template *t)
+{
+	char *dtv = AT(tp, TCB_DTV, char *);
+	size_t n = AT(dtv, -16, size_t);
+
+	for (unsigned i = 0; i < t->n; i++)
+		if (t->module[i].dynamic && t->module[i].id <= n && AT(dtv, t->module[i].id * 16 + 8, void *))
+			return true;
+	return false;
+}
+
+/*
+ * Drop the blocks made on first use, and with them the vector. The new vector comes with new images of
+ * everything, libc's block included, whose contents we keep.
+ */
+static int drop_dynamic_blocks(void *tp)
+{
+	void *old = AT(tp, TCB_DTV, void *), *new;
+	char kept[512];
+
+	if (layout.libc_tls_size > sizeof(kept))
+		return ENOTSUP;
+	memcpy(kept, (char *)tp + layout.libc_tls, layout.libc_tls_size);
+	if (sys_fault(SYS_MALLOC) || !dl_allocate_tls(tp)) {
+		AT(tp, TCB_DTV, void *) = old;
+		return ENOMEM;
+	}
+	memcpy((char *)tp + layout.libc_tls, kept, layout.libc_tls_size);
+	new = AT(tp, TCB_DTV, void *);
+	AT(tp, TCB_DTV, void *) = old;
+	dl_deallocate_tls(tp, false);
+	AT(tp, TCB_DTV, void *) = new;
+	return 0;
+}
+
+int tcb_fresh(struct stint *s)
+{
+	const struct template *t = __atomic_load_n(&template, __ATOMIC_ACQUIRE);
+	int err = 0;
+
+	if (unlikely(t->any_dynamic) && dynamic_block_made(s->tp, t))
+		err = drop_dynamic_blocks(s->tp);
+	for (unsigned i = 0; i < t->n; i++)
+		if (!t->module[i].dynamic)
+			init_block(s->tp, &t->module[i]);
+	AT(s->tp, layout.current, struct stint *) = s;
+	AT(s->tp, layout.errno_at, int) = 0;
+	AT(s->tp, layout.h_errno_at, int) = 0;
+	return err;
+}
+
+static void run_key_destructors(void)
+{
+	char *used = (char *)arch_tp() + layout.specific + KEYS_INLINE * sizeof(void *);
+
+	for (int round = 0; *used && round < PTHREAD_DESTRUCTOR_ITERATIONS; round++) {
+		*used = 0;      /* a destructor that sets a value sets it again */
+		for (pthread_key_t key = 0; key < PTHREAD_KEYS_MAX; key++) {
+			void *value = libc_keys[key].seq & 1 ? pthread_getspecific(key) : NULL;
+			void (*destroy)(void *) = libc_keys[key].destroy;
+
+			if (!value)
+				continue;
+			pthread_setspecific(key, NULL);
+			if (destroy)
+				destroy(value);
+		}
+	}
+	*used = 0;
+}
+
+void tcb_finish(void)
+{
+	char *used = (char *)arch_tp() + layout.specific + KEYS_INLINE * sizeof(void *);
+
+	libc_call_tls_dtors();
+	if (unlikely(*used))
+		run_key_destructors();
+	if (unlikely(uselocale((locale_t)0) != LC_GLOBAL_LOCALE))
+		uselocale(LC_GLOBAL_LOCALE);
+}

@@ -1,0 +1,39 @@
+/*
+ * tcb.h - a glibc thread control block for each stint
+ */
+#ifndef STINT_TCB_H
+#define STINT_TCB_H
+
+#include <stddef.h>
+
+#include "context.h"
+
+/*
+ * tcb_init - find out how this glibc lays out a thread, from its debugger descriptors and from a real
+ * thread, and make the process multi-threaded in earnest (see "anchor" in tcb.c)
+ *
+ * Return: 0; ENOTSUP (unknown layout), EAGAIN, ENOMEM; with a sentence in @why.
+ */
+int tcb_init(char *why, size_t size);
+
+size_t tcb_below(void);         /* bytes under the thread pointer: static TLS, with glibc's room for dlopen */
+size_t tcb_above(void);         /* bytes from the thread pointer upward: struct pthread */
+size_t tcb_align(void);
+
+/* on the kernel thread's own identity or in a call with preemption disabled; memory at s->tp is zero */
+int tcb_make(struct stint *s);          /* 0 or ENOMEM */
+void tcb_destroy(struct stint *s);      /* the memory may then be dropped */
+int tcb_fresh(struct stint *s);         /* 0 or ENOMEM; thread variables back to their initial image: the next call's start */
+
+/* on the stint itself, at its end: thread_local and key destructors, locale, errno */
+void tcb_finish(void);
+
+/* after dlopen or dlclose: new static TLS is initialised in all blocks, see tcb.c */
+void tcb_modules_changed(void);
+
+int tcb_anchor_start(void);             /* again, in a forked child; 0 or an errno value */
+void tcb_set_tid(void *tp, int tid);
+void *tcb_robust_head(void *tp);
+int *tcb_errno(const struct stint *s);
+
+#endif

@@ -1,0 +1,194 @@
+/*
+ * text.c - see text.h
+ *
+ * Extents of functions come from the unwind tables (.eh_frame_hdr), because they name each piece of code exactly, the
+ * variants that IFUNCs choose among too, which have no symbol at run time.
+ *
+ * The tables are built once and never change: readers, the tick handler among them, take no lock.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <elf.h>
+#include <errno.h>
+#include <link.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/x86_64/unwind.h"
+#include "sys.h"
+#include "text.h"
+
+#define OBJECTS_MAX 8
+#define EH_TABLE_ENCODING 0x3b          /* datarel | sdata4: what every x86-64 linker writes */
+#define CALLS_MAX 8                     /* of exempt functions by exempt functions */
+#define EH_POINTER_ENCODING 0x1b        /* pcrel | sdata4 */
+
+struct range {
+	uintptr_t begin, end;
+};
+
+struct object {
+	struct range text;
+	uintptr_t eh_header;
+	bool ours;              /* this library */
+};
+
+static struct object objects[OBJECTS_MAX];
+static unsigned nobjects;
+static struct range *exempt;
+static size_t nexempt;
+
+extern const char __start_stint_text[] __attribute__((visibility("hidden")));
+extern const char __stop_stint_text[] __attribute__((visibility("hidden")));
+
+/* --- the objects ------------------------------------------------------------------------------- */
+
+static bool is_runtime_name(const char *path)
+{
+	static const char *const names[] = { "libc.so", "ld-linux", "libasan.", "libubsan.", "libtsan.", "liblsan." };
+	const char *base = strrchr(path, '/');
+
+	base = base ? base + 1 : path;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strncmp(base, names[i], strlen(names[i])))
+			return true;
+	return false;
+}
+
+static int add_object(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct object o = { { UINTPTR_MAX, 0 }, 0, false };
+
+	(void)size;
+	(void)arg;
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
+		uintptr_t begin = info->dlpi_addr + ph->p_vaddr;
+
+		if (ph->p_type == PT_GNU_EH_FRAME)
+			o.eh_header = begin;
+		if (ph->p_type != PT_LOAD || !(ph->p_flags & PF_X))
+			continue;
+		if (begin < o.text.begin)
+			o.text.begin = begin;
+		if (begin + ph->p_memsz > o.text.end)
+			o.text.end = begin + ph->p_memsz;
+	}
+	/* linked into a program, as tests do, only the section counts: the rest is the program */
+	o.ours = *info->dlpi_name && (uintptr_t)__start_stint_text - o.text.begin < o.text.end - o.text.begin;
+	if (nobjects < OBJECTS_MAX && o.text.end && (o.ours || is_runtime_name(info->dlpi_name)))
+		objects[nobjects++] = o;
+	return 0;
+}
+
+static const struct object *object_of(uintptr_t pc)
+{
+	for (unsigned i = 0; i < nobjects; i++)
+		if (pc - objects[i].text.begin < objects[i].text.end - objects[i].text.begin)
+			return &objects[i];
+	return NULL;
+}
+
+/* --- functions in them, by the unwind tables --------------------------------------------------- */
+
+struct eh_header {
+	uint8_t version, pointer_encoding, count_encoding, table_encoding;
+	int32_t frame;
+	uint32_t count;
+	struct {
+		int32_t begin, entry;   /* from the header */
+	} table[];
+};
+
+const unsigned char *text_function(uintptr_t pc, uintptr_t *begin, uintptr_t *end)
+{
+	const struct object *o = object_of(pc);
+	const struct eh_header *h = o ? (const struct eh_header *)o->eh_header : NULL;
+	size_t lo = 0, hi;
+	const unsigned char *fde;
+	int32_t length;
+
+	if (!h || h->version != 1 || h->table_encoding != EH_TABLE_ENCODING ||
+	    h->pointer_encoding != EH_POINTER_ENCODING || h->count_encoding != 0x03 || !h->count)
+		return NULL;
+	hi = h->count;
+	while (hi - lo > 1) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (o->eh_header + (uintptr_t)(intptr_t)h->table[mid].begin <= pc)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	*begin = o->eh_header + (uintptr_t)(intptr_t)h->table[lo].begin;
+	fde = (const unsigned char *)o->eh_header + h->table[lo].entry;
+	memcpy(&length, fde + 12, sizeof(length));      /* after: length, CIE pointer, begin */
+	*end = *begin + (uintptr_t)length;
+	return pc >= *begin && pc < *end ? fde : NULL;
+}
+
+static int by_begin(const void *a, const void *b)
+{
+	const struct range *x = a, *y = b;
+
+	return (x->begin > y->begin) - (x->begin < y->begin);
+}
+
+int text_init(const char *const *names, size_t n)
+{
+	nobjects = 0;
+	dl_iterate_phdr(add_object, NULL);
+	exempt = sys_alloc(n * sizeof(*exempt));
+	if (!exempt)
+		return ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		uintptr_t pc = (uintptr_t)dlsym(RTLD_NEXT, names[i]);
+		struct range r;
+
+		if (pc && text_function(pc, &r.begin, &r.end))
+			exempt[nexempt++] = r;
+	}
+	qsort(exempt, nexempt, sizeof(*exempt), by_begin);
+	return 0;
+}
+
+static bool is_exempt(uintptr_t pc)
+{
+	size_t lo = 0, hi = nexempt;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (exempt[mid].end <= pc)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < nexempt && exempt[lo].begin <= pc;
+}
+
+/* An exempt function that libc called may be under a lock that libc holds: all the way up to code that is not libc's. */
+bool text_may_stop_insig(struct frame *f)
+{
+	const struct object *o;
+	uintptr_t begin, end;
+	int calls = 0;
+
+	if (f->pc >= (uintptr_t)__start_stint_text && f->pc < (uintptr_t)__stop_stint_text)
+		return false;
+	while (o = object_of(f->pc), o && !(o->ours && calls)) {
+		const unsigned char *fde = is_exempt(f->pc) ? text_function(f->pc, &begin, &end) : NULL;
+
+		if (!fde || calls++ == CALLS_MAX || !unwind_step(f, fde))
+			return false;
+		f->pc--;        /* a return address may be the first of the next function */
+	}
+	return true;
+}
+
+bool text_is_runtime(const void *pc)
+{
+	const struct object *o = object_of((uintptr_t)pc);
+
+	return o && !o->ours;
+}

@@ -1,0 +1,54 @@
+/*
+ * tick.h - the timer of a kernel thread, armed as lazily as possible
+ *
+ * Each kernel thread that runs calls has one POSIX timer that signals that thread. A tick costs tens of
+ * microseconds on a virtual machine, arming the timer up to four, a launch a tenth of one. So:
+ *
+ *  - A launch whose deadline lies beyond the next tick arms nothing: that tick will look again. A call that
+ *    completes disarms nothing. A stream of short calls costs one tick a timeout, and no system call else.
+ *  - The timer is periodic with the length of the time-out it was armed for: a call resumed slice after slice
+ *    finds it armed already. When it fires and nobody has a deadline, it is turned off.
+ *  - A call resumed after it timed out will most likely use its whole slice, so there the timer is
+ *    armed anew if the next tick would come early: an extra tick costs more than arming.
+ *
+ * kt->armed is when the timer's next expiry is due; NEVER when it is off. It is written by the kernel thread itself and by
+ * the handler on it. The order is always: publish the deadline (kt->current), then look at armed; so a tick
+ * that lands in between either sees the deadline and arms for it, or came before and armed still tells the truth.
+ */
+#ifndef STINT_TICK_H
+#define STINT_TICK_H
+
+#include <signal.h>
+#include <stdbool.h>
+
+#include "kthread.h"
+
+int tick_create(struct kthread *kt, int signo);         /* 0, EAGAIN, ENOMEM */
+void tick_destroy(struct kthread *kt);
+
+/* see that a tick comes for deadline @eff; @exact: not much before it either */
+void tick_arm_slow(struct kthread *kt, uint64_t now, uint64_t eff);
+void tick_arm_exact(struct kthread *kt, uint64_t now, uint64_t eff);
+
+static inline void tick_ensure(struct kthread *kt, uint64_t now, uint64_t eff)
+{
+	if (unlikely(kt->armed > eff))
+		tick_arm_slow(kt, now, eff);
+}
+
+/* in the handler */
+void tick_fired_insig(struct kthread *kt, uint64_t now, int overrun);
+void tick_off_insig(struct kthread *kt);
+void tick_retry_insig(struct kthread *kt, uint64_t now);       /* a tick that was refused comes again */
+
+extern uint64_t tick_retry_min;
+
+static inline void tick_retry_reset(struct kthread *kt)
+{
+	kt->retry = tick_retry_min;
+}
+
+extern uint64_t tick_slack;     /* cycles that are cheaper to wait for than to arm for */
+void tick_init(void);
+
+#endif
