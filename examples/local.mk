@@ -1,0 +1,67 @@
+# examples/local.mk - the numbered tutorial, the PNG decoder, and the demo that runs it
+
+check_PROGRAMS += \
+	examples/01-timeout \
+	examples/02-resume
+
+examples_01_timeout_SOURCES = examples/01-timeout.c
+examples_01_timeout_LDADD = libstint.la
+examples_01_timeout_LDFLAGS = $(PROGRAM_LDFLAGS)
+
+examples_02_resume_SOURCES = examples/02-resume.c
+examples_02_resume_LDADD = libstint.la
+examples_02_resume_LDFLAGS = $(PROGRAM_LDFLAGS)
+
+TESTS += \
+	examples/01-timeout \
+	examples/02-resume
+
+EXTRA_DIST += examples/demo.sh
+CLEANFILES += examples/bomb.png examples/damaged.png
+
+if HAVE_LIBPNG
+
+noinst_PROGRAMS += \
+	examples/decode \
+	examples/mkbomb
+
+examples_decode_SOURCES = \
+	examples/decode-options.c \
+	examples/decode-options.h \
+	examples/decode.c \
+	examples/picture.c \
+	examples/picture.h
+examples_decode_CFLAGS = $(AM_CFLAGS) $(PNG_CFLAGS)
+examples_decode_LDADD = libstint.la $(PNG_LIBS)
+examples_decode_LDFLAGS = $(PROGRAM_LDFLAGS)
+
+examples_mkbomb_SOURCES = examples/mkbomb.c
+examples_mkbomb_CFLAGS = $(AM_CFLAGS) $(PNG_CFLAGS)
+examples_mkbomb_LDADD = $(PNG_LIBS)
+
+check_DATA = examples/bomb.png
+examples/bomb.png: examples/mkbomb$(EXEEXT)
+	$(AM_V_GEN)examples/mkbomb$(EXEEXT) $@
+
+# Real pictures, from the Debian package glmark2-data; or name others: make demo PICTURES="one.png two.png"
+PICTURES_DIR = /usr/share/glmark2/textures
+PICTURES = \
+	$(PICTURES_DIR)/nasa1.png \
+	$(PICTURES_DIR)/nasa2.png \
+	$(PICTURES_DIR)/nasa3.png \
+	$(PICTURES_DIR)/crate-base.png \
+	$(PICTURES_DIR)/asteroid-normal-map.png
+
+demo: examples/decode$(EXEEXT) examples/bomb.png
+	@$(SHELL) $(srcdir)/examples/demo.sh "$(STINT_RUN) examples/decode$(EXEEXT)" examples/bomb.png \
+		examples/damaged.png $(PICTURES)
+
+else
+
+demo:
+	@echo "The demo needs libpng (Debian: apt-get install libpng-dev) and a new configure." >&2
+	@exit 1
+
+endif
+
+.PHONY: demo
