@@ -1,0 +1,302 @@
+/*
+ * signals.c - the application's signals and masks around calls: handlers run during calls, may jump out, and a mask set
+ * in a call stays the call's
+ */
+#include "../test.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <sys/time.h>
+
+#include <stint.h>
+
+static volatile long alarms, alarms_in_call, jumps;
+static volatile bool leave, jump_wanted;
+static sigjmp_buf target;
+
+static void on_alarm(int signo)
+{
+	(void)signo;
+	alarms++;
+	if (stint_self())
+		alarms_in_call++;
+	if (jump_wanted && stint_self()) {
+		jump_wanted = false;
+		jumps++;
+		siglongjmp(target, 1);
+	}
+}
+
+static void alarm_every(long us)
+{
+	struct itimerval every = { { 0, us }, { 0, us } };
+
+	CHECK_INT(setitimer(ITIMER_REAL, &every, NULL), ==, 0);
+}
+
+static void *loop(void *arg)
+{
+	while (!leave)
+		;
+	return arg;
+}
+
+static void *loop_and_jump(void *arg)
+{
+	while (!leave) {
+		volatile int kept = 42;
+
+		if (!sigsetjmp(target, 1)) {
+			jump_wanted = true;
+			while (jump_wanted && !leave)
+				;
+		}
+		CHECK_INT(kept, ==, 42);
+	}
+	jump_wanted = false;
+	return arg;
+}
+
+/* a handler at 1 kHz, and deadlines at all distances from it */
+static void during_calls(stint_fn *fn, volatile long *wanted)
+{
+	struct rng r;
+	stint_t *s;
+
+	rng_seed(&r, test_seed());
+	leave = false;
+	alarms = alarms_in_call = jumps = 0;
+	alarm_every(1000);
+	s = stint_launch(fn, (void *)&leave, STINT_US(100));
+	CHECK(s);
+	while (*wanted < 200)
+		CHECK_INT(stint_resume(s, STINT_US(1 + rng_below(&r, 3000))), ==, ETIMEDOUT);
+	leave = true;
+	CHECK_INT(stint_resume(s, STINT_S(100)), ==, 0);
+	stint_free(s);
+	alarm_every(0);
+	CHECK_INT(alarms, >=, 200);
+}
+
+/* a handler that runs longer than the deadline does not keep the call from being stopped, sooner or later */
+static volatile long slow_runs, slow_starts;
+
+static void on_slow(int signo)
+{
+	(void)signo;
+	slow_starts++;
+	spin_ns(STINT_MS(3));
+	slow_runs++;
+}
+
+static void slow_handler(void)
+{
+	stint_t *s;
+
+	leave = false;
+	signal(SIGALRM, on_slow);
+	s = stint_launch(loop, NULL, STINT_US(500));
+	CHECK(s);
+	for (int i = 0; i < 20; i++) {
+		alarm_every(10000);
+		CHECK_INT(stint_resume(s, STINT_MS(20)), ==, ETIMEDOUT);
+		alarm_every(0);
+		CHECK_INT(stint_resume(s, STINT_MS(1)), ==, ETIMEDOUT);
+	}
+	while (slow_runs < slow_starts)
+		CHECK_INT(stint_resume(s, STINT_MS(1)), ==, ETIMEDOUT);
+	leave = true;
+	CHECK_INT(stint_resume(s, STINT_S(100)), ==, 0);
+	stint_free(s);
+	signal(SIGALRM, on_alarm);
+}
+
+static bool blocked(int signo)
+{
+	sigset_t now;
+
+	CHECK_INT(pthread_sigmask(SIG_SETMASK, NULL, &now), ==, 0);
+	return sigismember(&now, signo);
+}
+
+static void set_mask(int how, int signo)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, signo);
+	CHECK_INT(sigprocmask(how, &set, NULL), ==, 0);
+}
+
+static void *masks(void *arg)
+{
+	CHECK(!blocked(SIGUSR1));
+	CHECK(blocked(SIGUSR2));                /* inherited */
+	set_mask(SIG_BLOCK, SIGUSR1);
+	stint_pause();
+	CHECK(blocked(SIGUSR1));
+	CHECK(blocked(SIGUSR2));                /* the caller unblocked it for itself */
+	set_mask(SIG_UNBLOCK, SIGUSR2);
+	spin_ns(STINT_MS(20));                  /* stopped in here */
+	CHECK(blocked(SIGUSR1));
+	CHECK(!blocked(SIGUSR2));
+	return arg;
+}
+
+static void masks_do_not_leak(void)
+{
+	for (int i = 0; i < 10; i++) {
+		stint_t *s;
+		int ret;
+
+		set_mask(SIG_BLOCK, SIGUSR2);
+		s = stint_launch(masks, NULL, STINT_S(100));
+		CHECK(s);
+		CHECK_INT(stint_state(s), ==, STINT_PAUSED);
+		CHECK(!blocked(SIGUSR1));
+		CHECK(blocked(SIGUSR2));
+		set_mask(SIG_UNBLOCK, SIGUSR2);
+		while ((ret = stint_resume(s, STINT_MS(1))) == ETIMEDOUT) {
+			CHECK(!blocked(SIGUSR1));
+			CHECK(!blocked(SIGUSR2));
+		}
+		CHECK_INT(ret, ==, 0);
+		CHECK(!blocked(SIGUSR1));
+		CHECK(!blocked(SIGUSR2));
+		stint_free(s);
+	}
+}
+
+static void *masks_and_ends(void *arg)
+{
+	set_mask(SIG_BLOCK, SIGUSR1);
+	if (arg)
+		stint_pause();
+	return arg;
+}
+
+static void ends_masked(void)
+{
+	stint_t *s = stint_launch(masks_and_ends, NULL, STINT_S(100));
+
+	CHECK(s);
+	CHECK(stint_is_complete(s));
+	CHECK(!blocked(SIGUSR1));
+	stint_free(s);
+	s = stint_launch(masks_and_ends, "", STINT_S(100));
+	CHECK(s);
+	CHECK_INT(stint_cancel(s), ==, 0);
+	CHECK(!blocked(SIGUSR1));
+	stint_free(s);
+}
+
+/* a call that blocks everything is stopped all the same */
+static void *blocks_everything(void *arg)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	CHECK_INT(sigprocmask(SIG_SETMASK, &all, NULL), ==, 0);
+	CHECK(blocked(SIGUSR1));
+	return loop(arg);
+}
+
+static void everything_blocked(void)
+{
+	stint_t *s;
+
+	leave = false;
+	s = stint_launch(blocks_everything, NULL, STINT_MS(1));
+	CHECK(s);
+	for (int i = 0; i < 5; i++) {
+		CHECK_INT(stint_state(s), ==, STINT_TIMED_OUT);
+		CHECK(!blocked(SIGUSR1));
+		CHECK_INT(stint_resume(s, STINT_MS(1)), ==, ETIMEDOUT);
+	}
+	stint_free(s);
+
+	/* so is one launched by a thread that had blocked everything before */
+	sigset_t all, old;
+
+	sigfillset(&all);
+	CHECK_INT(sigprocmask(SIG_SETMASK, &all, &old), ==, 0);
+	s = stint_launch(loop, NULL, STINT_MS(1));
+	CHECK(s);
+	CHECK_INT(stint_state(s), ==, STINT_TIMED_OUT);
+	CHECK_INT(stint_resume(s, STINT_MS(1)), ==, ETIMEDOUT);
+	stint_free(s);
+	CHECK_INT(sigprocmask(SIG_SETMASK, &old, NULL), ==, 0);
+}
+
+/* a signal sent to the thread while its call has it blocked waits for whoever has not */
+static volatile int usr1;
+
+static void on_usr1(int signo)
+{
+	(void)signo;
+	usr1++;
+}
+
+static void *waits_for_usr1(void *arg)
+{
+	set_mask(SIG_BLOCK, SIGUSR1);
+	pthread_kill(*(pthread_t *)arg, SIGUSR1);
+	spin_ns(STINT_MS(1));
+	CHECK_INT(usr1, ==, 0);
+	stint_pause();
+	return arg;
+}
+
+static void pending_for_the_caller(void)
+{
+	pthread_t me = pthread_self();
+	stint_t *s;
+
+	signal(SIGUSR1, on_usr1);
+	s = stint_launch(waits_for_usr1, &me, STINT_S(100));
+	CHECK(s);
+	CHECK_INT(stint_state(s), ==, STINT_PAUSED);
+	CHECK_INT(usr1, ==, 1);
+	stint_free(s);
+}
+
+/* raise() in a call reaches its handler in the call */
+static stint_t *volatile raised_in;
+
+static void on_raise(int signo)
+{
+	(void)signo;
+	raised_in = stint_self();
+}
+
+static void *raises(void *arg)
+{
+	raise(SIGUSR2);
+	return arg;
+}
+
+static void raised(void)
+{
+	stint_t *s;
+
+	signal(SIGUSR2, on_raise);
+	s = stint_launch(raises, NULL, STINT_S(100));
+	CHECK(s);
+	CHECK(raised_in == s);
+	stint_free(s);
+}
+
+int main(void)
+{
+	test_watchdog();
+	signal(SIGALRM, on_alarm);
+	during_calls(loop, &alarms_in_call);
+	during_calls(loop_and_jump, &jumps);
+	slow_handler();
+	masks_do_not_leak();
+	ends_masked();
+	everything_blocked();
+	pending_for_the_caller();
+	raised();
+	return 0;
+}

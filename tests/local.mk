@@ -1,0 +1,183 @@
+# tests/local.mk - the programs of make check; scripts about the build and the examples have fragments of their own
+#
+#   api         one behaviour a program, over the public interface
+#   interpose   what the layer between programs and libc promises
+#   stress      seeded, random, long; STINT_TEST_SECONDS for each
+#   fault       the n-th of everything fails
+#   unit        modules one by one
+
+noinst_HEADERS += tests/test.h
+
+api_tests = \
+	tests/api/blocking \
+	tests/api/bulk \
+	tests/api/cancel \
+	tests/api/contend \
+	tests/api/defer \
+	tests/api/dlopen \
+	tests/api/environment \
+	tests/api/exit \
+	tests/api/faults \
+	tests/api/fork \
+	tests/api/identity \
+	tests/api/jump \
+	tests/api/keep \
+	tests/api/launch \
+	tests/api/many \
+	tests/api/migrate \
+	tests/api/misuse \
+	tests/api/nest \
+	tests/api/overflow \
+	tests/api/pause \
+	tests/api/preempt \
+	tests/api/registers \
+	tests/api/signals \
+	tests/api/stacks \
+	tests/api/timeout \
+	tests/api/usage
+if HAVE_CXX
+api_tests += \
+	tests/api/exceptions \
+	tests/api/thread_local
+endif
+
+interpose_tests = \
+	tests/interpose/locks \
+	tests/interpose/resources \
+	tests/interpose/waits
+
+stress_tests = \
+	tests/stress/storm \
+	tests/stress/threads \
+	tests/stress/timer
+
+check_PROGRAMS += $(api_tests) $(interpose_tests) $(stress_tests) tests/fault/launch
+TESTS += $(api_tests) $(interpose_tests) tests/fault/launch $(stress_tests)
+
+# ---------------------------------------------------------------------------------------------------- api
+
+tests_api_blocking_LDADD = libstint.la
+tests_api_bulk_LDADD = libstint.la
+tests_api_cancel_LDADD = libstint.la
+tests_api_contend_LDADD = libstint.la
+tests_api_defer_LDADD = libstint.la
+tests_api_dlopen_LDADD = libstint.la
+tests_api_environment_LDADD = libstint.la
+tests_api_exit_LDADD = libstint.la
+tests_api_faults_LDADD = libstint.la
+tests_api_fork_LDADD = libstint.la
+tests_api_identity_LDADD = libstint.la
+tests_api_jump_LDADD = libstint.la
+tests_api_keep_LDADD = libstint.la
+tests_api_launch_LDADD = libstint.la
+tests_api_many_LDADD = libstint.la
+tests_api_migrate_LDADD = libstint.la
+tests_api_misuse_LDADD = libstint.la
+tests_api_nest_LDADD = libstint.la
+tests_api_overflow_LDADD = libstint.la
+tests_api_pause_LDADD = libstint.la
+tests_api_preempt_LDADD = libstint.la
+tests_api_registers_LDADD = libstint.la -lm
+tests_api_signals_LDADD = libstint.la
+tests_api_stacks_LDADD = libstint.la
+tests_api_timeout_LDADD = libstint.la
+tests_api_usage_LDADD = libstint.la
+
+tests_api_exceptions_SOURCES = tests/api/exceptions.cc
+tests_api_exceptions_LDADD = libstint.la
+tests_api_thread_local_SOURCES = tests/api/thread_local.cc
+tests_api_thread_local_LDADD = libstint.la
+
+# -rpath: or libtool makes no shared object of something that is not installed
+check_LTLIBRARIES += tests/api/tls_initial.la tests/api/tls_dynamic.la
+tests_api_tls_initial_la_SOURCES = tests/api/tls_module.c
+tests_api_tls_initial_la_CPPFLAGS = $(AM_CPPFLAGS) -DTLS_MODEL='"initial-exec"'
+tests_api_tls_initial_la_LDFLAGS = $(INSTALLED_LDFLAGS) -module -avoid-version -rpath /nowhere
+tests_api_tls_dynamic_la_SOURCES = tests/api/tls_module.c
+tests_api_tls_dynamic_la_CPPFLAGS = $(AM_CPPFLAGS) -DTLS_MODEL='"global-dynamic"'
+tests_api_tls_dynamic_la_LDFLAGS = $(INSTALLED_LDFLAGS) -module -avoid-version -rpath /nowhere
+tests_api_dlopen_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_MODULES='"$(abs_builddir)/tests/api/.libs"'
+
+# ---------------------------------------------------------------------------------------------- interpose
+
+tests_interpose_locks_LDADD = libstint.la
+tests_interpose_resources_LDADD = libstint.la
+tests_interpose_waits_LDADD = libstint.la
+
+# ------------------------------------------------------------------------------------------------- stress
+
+stress_common = tests/stress/drive.c tests/stress/work.c tests/stress/work.h
+stress_cppflags = $(AM_CPPFLAGS)
+stress_cflags = $(AM_CFLAGS)
+stress_ldadd = libstint.la
+if HAVE_LIBPNG
+stress_cppflags += -DHAVE_LIBPNG
+stress_cflags += $(PNG_CFLAGS)
+stress_ldadd += $(PNG_LIBS)
+endif
+tests_stress_storm_SOURCES = tests/stress/storm.c $(stress_common)
+tests_stress_storm_CPPFLAGS = $(stress_cppflags)
+tests_stress_storm_CFLAGS = $(stress_cflags)
+tests_stress_storm_LDADD = $(stress_ldadd)
+tests_stress_threads_SOURCES = tests/stress/threads.c $(stress_common)
+tests_stress_threads_CPPFLAGS = $(stress_cppflags)
+tests_stress_threads_CFLAGS = $(stress_cflags)
+tests_stress_threads_LDADD = $(stress_ldadd)
+tests_stress_timer_SOURCES = tests/stress/timer.c $(stress_common)
+tests_stress_timer_CPPFLAGS = $(stress_cppflags)
+tests_stress_timer_CFLAGS = $(stress_cflags)
+tests_stress_timer_LDADD = $(stress_ldadd)
+
+# -------------------------------------------------------------------------------------------------- fault
+
+tests_fault_launch_CPPFLAGS = $(CORE_CPPFLAGS)
+tests_fault_launch_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)
+tests_fault_launch_LDADD = $(CORE_OBJECTS)
+
+# --------------------------------------------------------------------------------------------------- unit
+
+noinst_HEADERS += tests/unit/unit.h
+if HAVE_CHECK
+unit_tests = \
+	tests/unit/test_clock \
+	tests/unit/test_heap \
+	tests/unit/test_ledger \
+	tests/unit/test_settings \
+	tests/unit/test_stack \
+	tests/unit/test_tcb \
+	tests/unit/test_text \
+	tests/unit/test_tick
+check_PROGRAMS += $(unit_tests)
+TESTS += $(unit_tests)
+endif
+
+TESTS += tests/unit/valgrind.sh
+EXTRA_DIST += tests/unit/valgrind.sh
+
+unit_cppflags = $(CORE_CPPFLAGS)
+unit_cflags = $(AM_CFLAGS) $(URCU_CFLAGS) $(CHECK_CFLAGS)
+unit_ldadd = $(CORE_OBJECTS) $(CHECK_LIBS)
+tests_unit_test_clock_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_clock_CFLAGS = $(unit_cflags)
+tests_unit_test_clock_LDADD = $(unit_ldadd)
+tests_unit_test_heap_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_heap_CFLAGS = $(unit_cflags)
+tests_unit_test_heap_LDADD = $(unit_ldadd)
+tests_unit_test_ledger_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ledger_CFLAGS = $(unit_cflags)
+tests_unit_test_ledger_LDADD = $(unit_ldadd)
+tests_unit_test_settings_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_settings_CFLAGS = $(unit_cflags)
+tests_unit_test_settings_LDADD = $(unit_ldadd)
+tests_unit_test_stack_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_stack_CFLAGS = $(unit_cflags)
+tests_unit_test_stack_LDADD = $(unit_ldadd)
+tests_unit_test_tcb_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_tcb_CFLAGS = $(unit_cflags)
+tests_unit_test_tcb_LDADD = $(unit_ldadd)
+tests_unit_test_text_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_text_CFLAGS = $(unit_cflags)
+tests_unit_test_text_LDADD = $(unit_ldadd)
+tests_unit_test_tick_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_tick_CFLAGS = $(unit_cflags)
+tests_unit_test_tick_LDADD = $(unit_ldadd)

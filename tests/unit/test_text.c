@@ -1,0 +1,108 @@
+/*
+ * test_text.c - where a call may be stopped: in the program, in pure functions and system calls of libc, nowhere else in it
+ */
+#include "unit.h"
+
+#include <dlfcn.h>
+#include <link.h>
+
+#include "init.h"
+#include "text.h"
+
+static uintptr_t libc_function(const char *name)
+{
+	void *libc = dlopen("libc.so.6", RTLD_NOW | RTLD_NOLOAD), *p;
+
+	ck_assert_ptr_nonnull(libc);
+	p = dlsym(libc, name);
+	ck_assert_msg(p != NULL, "libc has no %s", name);
+	dlclose(libc);
+	return (uintptr_t)p;
+}
+
+static void start(void)
+{
+	ck_assert_int_eq(init_start(), 0);
+}
+
+static int ours(int n)
+{
+	return n + 1;
+}
+
+START_TEST(program)
+{
+	start();
+	ck_assert_int_eq(ours(1), 2);
+	ck_assert(text_may_stop_insig((uintptr_t)ours));
+	ck_assert(!text_is_runtime((void *)ours));
+	ck_assert(text_may_stop_insig(0));
+	ck_assert(text_may_stop_insig(UINTPTR_MAX));
+}
+END_TEST
+
+START_TEST(locking_functions)
+{
+	static const char *const names[] = {
+		"malloc", "free", "calloc", "realloc", "fputs", "fprintf", "fopen", "fclose", "setlocale", "getenv",
+		"localtime_r", "printf", "exit", "dlopen", "pthread_create",
+	};
+
+	start();
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		uintptr_t pc = libc_function(names[i]);
+
+		ck_assert_msg(!text_may_stop_insig(pc), "%s", names[i]);
+		ck_assert_msg(!text_may_stop_insig(pc + 5), "%s + 5", names[i]);
+		ck_assert(text_is_runtime((void *)pc));
+	}
+}
+END_TEST
+
+START_TEST(loader)
+{
+	struct link_map *m;
+	ElfW(Addr) base = 0;
+
+	start();
+	for (m = _r_debug.r_map; m; m = m->l_next)
+		if (strstr(m->l_name, "ld-linux"))
+			base = m->l_addr;
+	ck_assert(base != 0);
+	ck_assert(!text_may_stop_insig((uintptr_t)dlsym(RTLD_DEFAULT, "_dl_allocate_tls")));
+	ck_assert(text_is_runtime(dlsym(RTLD_DEFAULT, "_dl_allocate_tls")));
+}
+END_TEST
+
+START_TEST(pure_functions)
+{
+	static const char *const names[] = { "memcpy", "memset", "memmove", "memchr", "strlen" };
+
+	start();
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		ck_assert_msg(text_may_stop_insig(libc_function(names[i])), "%s", names[i]);
+}
+END_TEST
+
+/* the extent of a function lies around it and contains no other */
+START_TEST(extents)
+{
+	static const char *const names[] = { "malloc", "free", "read", "write", "memcpy", "qsort", "fputs" };
+
+	start();
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		uintptr_t pc = libc_function(names[i]), begin, end, again_begin, again_end;
+
+		ck_assert_msg(text_function(pc, &begin, &end), "%s", names[i]);
+		ck_assert(begin <= pc && pc < end);
+		ck_assert_uint_lt(end - begin, 1 << 16);
+		ck_assert(text_function(end - 1, &again_begin, &again_end));
+		ck_assert(again_begin == begin && again_end == end);
+		for (size_t j = 0; j < sizeof(names) / sizeof(names[0]); j++)
+			ck_assert(i == j || libc_function(names[j]) < begin || libc_function(names[j]) >= end);
+	}
+	ck_assert(!text_function((uintptr_t)ours, &(uintptr_t){ 0 }, &(uintptr_t){ 0 }));
+}
+END_TEST
+
+UNIT_MAIN("text", program, locking_functions, loader, pure_functions, extents)

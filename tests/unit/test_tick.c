@@ -1,0 +1,120 @@
+/*
+ * test_tick.c - what the timer is believed to be armed for; the time is handed in, so there is no clock to wait for
+ *
+ * The kernel thread here has no timer: the system calls fail without effect, and the arithmetic is what remains.
+ */
+#include "unit.h"
+
+#include "clock.h"
+#include "kthread.h"
+#include "tick.h"
+
+#define NOW 1000000000000ull
+
+static struct kthread fresh(void)
+{
+	static int started;
+
+	if (!started) {
+		clock_init();
+		tick_init();
+	}
+	started = 1;
+	return (struct kthread){ .timer = -1, .armed = NEVER };
+}
+
+START_TEST(lazy)
+{
+	struct kthread kt = fresh();
+	uint64_t ms = clock_cycles(STINT_MS(1));
+
+	tick_ensure(&kt, NOW, NOW + 5 * ms);
+	ck_assert_uint_eq(kt.armed, NOW + 5 * ms);
+	/* a later deadline changes nothing, an earlier one does */
+	tick_ensure(&kt, NOW, NOW + 7 * ms);
+	ck_assert_uint_eq(kt.armed, NOW + 5 * ms);
+	tick_ensure(&kt, NOW, NEVER);
+	ck_assert_uint_eq(kt.armed, NOW + 5 * ms);
+	tick_ensure(&kt, NOW, NOW + 2 * ms);
+	ck_assert_uint_eq(kt.armed, NOW + 2 * ms);
+}
+END_TEST
+
+START_TEST(exact)
+{
+	struct kthread kt = fresh();
+	uint64_t ms = clock_cycles(STINT_MS(1));
+
+	tick_arm_exact(&kt, NOW, NOW + 2 * ms);
+	ck_assert_uint_eq(kt.armed, NOW + 2 * ms);
+	/* much too early: armed anew; a little early: left */
+	tick_arm_exact(&kt, NOW, NOW + 9 * ms);
+	ck_assert_uint_eq(kt.armed, NOW + 9 * ms);
+	tick_arm_exact(&kt, NOW, NOW + 9 * ms + tick_slack / 2);
+	ck_assert_uint_eq(kt.armed, NOW + 9 * ms);
+}
+END_TEST
+
+START_TEST(fired)
+{
+	struct kthread kt = fresh();
+	uint64_t ms = clock_cycles(STINT_MS(1));
+
+	tick_arm_slow(&kt, NOW, NOW + ms);
+	tick_fired_insig(&kt, NOW + ms + 10, 0);
+	ck_assert_uint_eq(kt.armed, NOW + 2 * ms);      /* periodic: it comes again */
+	tick_fired_insig(&kt, NOW + 5 * ms, 2);
+	ck_assert_uint_eq(kt.armed, NOW + 5 * ms);
+	ck_assert_uint_eq(kt.ticks, 2);
+
+	/* not believed to lie in the past */
+	tick_fired_insig(&kt, NOW + 50 * ms, 0);
+	ck_assert_uint_ge(kt.armed + tick_slack, NOW + 50 * ms);
+
+	tick_off_insig(&kt);
+	ck_assert_uint_eq(kt.armed, NEVER);
+	tick_fired_insig(&kt, NOW + 60 * ms, 0);        /* under way when it was turned off */
+	ck_assert_uint_eq(kt.armed, NEVER);
+}
+END_TEST
+
+/* too short or too long for a period: once only */
+START_TEST(one_shot)
+{
+	struct kthread kt = fresh();
+
+	tick_arm_slow(&kt, NOW, NOW + clock_cycles(STINT_US(1)));
+	ck_assert_uint_eq(kt.period, 0);
+	tick_fired_insig(&kt, NOW + clock_cycles(STINT_US(20)), 0);
+	ck_assert_uint_eq(kt.armed, NEVER);
+	tick_arm_slow(&kt, NOW, NOW + clock_cycles(STINT_S(60)));
+	ck_assert_uint_eq(kt.period, 0);
+	tick_arm_slow(&kt, NOW, NOW - 5);               /* already over: at once */
+	ck_assert_uint_eq(kt.armed, NOW - 5);
+	ck_assert_uint_eq(kt.period, 0);
+}
+END_TEST
+
+/* refused ticks come again, less and less often, until one is taken */
+START_TEST(retries)
+{
+	struct kthread kt = fresh();
+	uint64_t last = 0, wait;
+
+	tick_retry_reset(&kt);
+	for (int i = 0; i < 20; i++) {
+		tick_retry_insig(&kt, NOW);
+		ck_assert_uint_gt(kt.armed, NOW);
+		wait = kt.armed - NOW;
+		ck_assert_uint_ge(wait, last);
+		ck_assert_uint_le(wait, clock_cycles(STINT_MS(1)));
+		last = wait;
+	}
+	ck_assert_uint_gt(last, tick_retry_min);
+	tick_retry_reset(&kt);
+	tick_retry_insig(&kt, NOW);
+	ck_assert_uint_eq(kt.armed, NOW + tick_retry_min);
+}
+END_TEST
+
+UNIT_MAIN("tick", lazy, exact, fired, one_shot, retries)
