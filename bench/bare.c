@@ -119,7 +119,7 @@ int bare_pair_open(void)
 	((void **)there.tp)[2] = there.tp;
 	__asm__ volatile("stmxcsr %0" : "=m"(mxcsr));
 	__asm__ volatile("fnstcw %0" : "=m"(control));
-	sp = (uintptr_t *)(area + STACK_SIZE) - 2;
+	sp = (uintptr_t *)there.tp - 2;
 	*--sp = (uintptr_t)bare_partner;
 	*--sp = 0;                      /* rbp */
 	*--sp = (uintptr_t)&there;      /* rbx */

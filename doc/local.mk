@@ -1,3 +1,28 @@
-# doc/local.mk - manual pages and the architecture
+# doc/local.mk - manual pages, the architecture, and the first program of README.md
+#
+# Each public function has a page: its own, or one line that refers to the page that describes it
+# (tests/build/manpages.sh).
 
-dist_man_MANS += doc/stint.1
+dist_man_MANS += \
+	doc/stint.1 \
+	doc/stint.7 \
+	doc/stint_cancel.3 \
+	doc/stint_defer.3 \
+	doc/stint_free.3 \
+	doc/stint_is_complete.3 \
+	doc/stint_launch.3 \
+	doc/stint_launch_with.3 \
+	doc/stint_pause.3 \
+	doc/stint_preempt_disable.3 \
+	doc/stint_preempt_enable.3 \
+	doc/stint_result.3 \
+	doc/stint_resume.3 \
+	doc/stint_self.3 \
+	doc/stint_state.3 \
+	doc/stint_unsupported.3 \
+	doc/stint_usage.3 \
+	doc/stint_version.3
+
+EXTRA_DIST += \
+	doc/architecture.md \
+	doc/first.c

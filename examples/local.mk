@@ -6,11 +6,9 @@ check_PROGRAMS += \
 
 examples_01_timeout_SOURCES = examples/01-timeout.c
 examples_01_timeout_LDADD = libstint.la
-examples_01_timeout_LDFLAGS = $(PROGRAM_LDFLAGS)
 
 examples_02_resume_SOURCES = examples/02-resume.c
 examples_02_resume_LDADD = libstint.la
-examples_02_resume_LDFLAGS = $(PROGRAM_LDFLAGS)
 
 TESTS += \
 	examples/01-timeout \
@@ -33,7 +31,6 @@ examples_decode_SOURCES = \
 	examples/picture.h
 examples_decode_CFLAGS = $(AM_CFLAGS) $(PNG_CFLAGS)
 examples_decode_LDADD = libstint.la $(PNG_LIBS)
-examples_decode_LDFLAGS = $(PROGRAM_LDFLAGS)
 
 examples_mkbomb_SOURCES = examples/mkbomb.c
 examples_mkbomb_CFLAGS = $(AM_CFLAGS) $(PNG_CFLAGS)

@@ -23,6 +23,7 @@
 
 #include <stint.h>
 
+#include "call.h"
 #include "clock.h"
 #include "init.h"
 #include "kthread.h"
@@ -36,11 +37,33 @@
 
 static struct sys_lock children_lock;
 
+void call_fork_prepare(void)
+{
+	sys_lock(&children_lock);
+}
+
+void call_fork_done(void)
+{
+	sys_unlock(&children_lock);
+}
+
+static struct kthread *start_here(int *err)
+{
+	struct kthread *kt = NULL;
+	int saved = errno;
+
+	*err = init_start();
+	if (!*err)
+		kt = kthread_get(err);
+	errno = saved;
+	return kt;
+}
+
 static struct kthread *kthread_of(struct stint *up, int *err)
 {
 	struct kthread *kt = up ? up->kt : kthread_native;
 
-	return likely(kt && kt->timer >= 0) ? kt : kthread_get(err);
+	return likely(kt && kt->timer >= 0) ? kt : start_here(err);
 }
 
 static bool claim(struct stint *s, int from)
@@ -100,19 +123,18 @@ static struct stint *first_child(struct stint *s)
 
 /* --- running ----------------------------------------------------------------------------------- */
 
-/* the end of every call, on its own stack; never returns */
-static void __attribute__((noreturn)) leave_for_good(struct stint *s, int how)
+/* the end of every call, on its own stack: what is to go on when that is left for good */
+static const struct arch_context *leave_for_good(struct stint *s, int how)
 {
 	if (unlikely(s->own_mask))
 		preempt_mask_out(s);
 	s->inner = NULL;
 	s->how = how;
 	s->kt->current = s->parent;
-	for (;;)
-		arch_switch(&s->ctx, &s->ret);
+	return &s->ret;
 }
 
-static void call_main(struct stint *s)
+static const struct arch_context *call_main(struct stint *s)
 {
 	void *result;
 
@@ -123,27 +145,30 @@ static void call_main(struct stint *s)
 	s->depth = 1;           /* whatever the function left disabled */
 	s->ending = true;
 	s->result = result;
-	leave_for_good(s, STATE_COMPLETE);
+	return leave_for_good(s, STATE_COMPLETE);
+}
+
+/* what a call launched in @up inherits; nothing while @up must not be stopped */
+static inline uint64_t outer_deadline(const struct stint *up)
+{
+	return up && !up->user_depth ? up->eff : NEVER;
 }
 
 /* time begins, or goes on after a stop: for @s with a new deadline, for the links in it with what they had left */
 static inline struct stint *set_deadlines(struct stint *s, struct stint *up, uint64_t now, uint64_t span)
 {
 	uint64_t shift = s->stopped ? now - s->stopped : 0;
-	uint64_t eff = up ? up->eff : NEVER;
-	struct stint *leaf = s;
+	uint64_t eff;
 
 	s->deadline = clock_after(now, span);
 	for (struct stint *l = s;; l = l->inner) {
 		if (l != s && l->deadline != NEVER)
 			l->deadline += shift;
-		if (l->deadline < eff)
-			eff = l->deadline;
-		l->eff = eff;
+		eff = outer_deadline(l == s ? up : l->parent);
+		l->eff = l->deadline < eff ? l->deadline : eff;
 		l->kt = s->kt;
-		leaf = l;
 		if (!l->inner)
-			return leaf;
+			return l;
 	}
 }
 
@@ -152,7 +177,8 @@ static inline struct stint *set_deadlines(struct stint *s, struct stint *up, uin
  * on either side of the switch keeps the timer right, and one that comes when the time is already up is noted in
  * the leaf, whose depth is above 0 until it has its own stack.
  */
-static inline __attribute__((always_inline)) void switch_in(struct stint *s, struct stint *leaf, bool exact, void *sp, void (*entry)(struct stint *))
+static inline __attribute__((always_inline)) void switch_in(struct stint *s, struct stint *leaf, bool exact,
+                                                            void *sp, arch_entry *entry)
 {
 	struct kthread *kt = s->kt;
 	uint64_t now = s->switched_in;
@@ -247,7 +273,7 @@ static void set_up(struct stint *s, const struct stint_attr *attr, stint_fn *fn,
 	s->result = NULL;
 	s->parent = s->inner = NULL;
 	s->ctx.tp = s->tp;
-	s->depth = 0;
+	s->depth = s->user_depth = 0;
 	s->pending = s->ending = s->lock_wait = s->own_mask = false;
 	s->handler_sp = 0;
 	s->started = s->ended = s->stopped = s->cpu = 0;
@@ -364,6 +390,12 @@ static inline __attribute__((always_inline)) int take(struct stint *s, int *befo
 	}
 }
 
+/* EAGAIN means that the call paused itself */
+static int no_kthread(int err)
+{
+	return err == EAGAIN ? ENOMEM : err;
+}
+
 static inline __attribute__((always_inline)) int resume(struct stint *s, struct stint *up, stint_ns timeout)
 {
 	struct kthread *kt;
@@ -375,7 +407,7 @@ static inline __attribute__((always_inline)) int resume(struct stint *s, struct 
 	kt = kthread_of(up, &err);
 	if (!kt || timeout == 0) {
 		publish(s, before);
-		return kt ? ETIMEDOUT : err;
+		return kt ? ETIMEDOUT : no_kthread(err);
 	}
 	adopt(s, up);
 	return run(s, kt, up, timeout, before);
@@ -439,7 +471,7 @@ static void drop_cleanups(struct stint *s)
 }
 
 /* on the call's own stack, below its last frame: the cleanups may refer to its frames */
-static void cancel_main(struct stint *s)
+static const struct arch_context *cancel_main(struct stint *s)
 {
 	struct cleanup c;
 	bool more;
@@ -454,7 +486,7 @@ static void cancel_main(struct stint *s)
 	preempt_disable(s);
 	s->depth = 1;
 	ledger_release(s);
-	leave_for_good(s, STATE_CANCELLED);
+	return leave_for_good(s, STATE_CANCELLED);
 }
 
 /* Where the end of @s may run. With nothing to refer to its frames they are given up, which leaves the most room. */
@@ -462,7 +494,7 @@ static void *cancel_sp(const struct stint *s)
 {
 	uintptr_t sp = (uintptr_t)s->ctx.sp;
 
-	if (!s->ncleanups && !s->more_cleanups && !s->ledger.locks.n)
+	if (!s->ncleanups && !s->more_cleanups && !ledger_needs_frames(s))
 		sp = s->stack_hi;
 	else
 		sp -= ARCH_RED_ZONE;
@@ -488,7 +520,7 @@ static void end_call(struct stint *s, struct kthread *kt, struct stint *up)
 	s->handler_sp = 0;
 	s->depth = 1;
 	s->deadline = NEVER;
-	s->eff = up ? up->eff : NEVER;
+	s->eff = outer_deadline(up);
 	s->switched_in = now;
 	if (s->started) {
 		if (s->own_mask)
@@ -528,7 +560,7 @@ static int cancel(struct stint *s, struct stint *up)
 	kt = kthread_of(up, &err);
 	if (!kt) {
 		publish(s, before);
-		return err;
+		return no_kthread(err);
 	}
 	end_call(s, kt, up);
 	return 0;
@@ -674,16 +706,20 @@ void stint_preempt_disable(void)
 {
 	struct stint *s = self();
 
-	if (s)
-		preempt_disable(s);
+	if (!s)
+		return;
+	preempt_disable(s);
+	s->user_depth++;
 }
 
 void stint_preempt_enable(void)
 {
 	struct stint *s = self();
 
-	if (s && s->depth > 0)
-		preempt_enable(s, caller_address());
+	if (!s || !s->user_depth)
+		return;
+	s->user_depth--;
+	preempt_enable(s, caller_address());
 }
 
 const char *stint_version(void)

@@ -74,6 +74,7 @@ struct stint {
 	uint64_t deadline;              /* its own, in cycles */
 	uint64_t eff;                   /* the earliest of its own and those around it */
 	int depth;                      /* preemption is disabled while > 0 */
+	int user_depth;                 /* of these, by stint_preempt_disable() */
 	bool pending;                   /* a deadline passed meanwhile: to be taken when depth returns to 0 */
 	bool ending;                    /* the function has returned, or it is being cancelled */
 	bool lock_wait;                 /* depth covers a wait: may be stopped at a system call (mutex.c) */

@@ -86,9 +86,9 @@ static void on_fault(int signo, siginfo_t *info, void *uc)
 
 int guard_init(void)
 {
-	int err = signals_own(SIGSEGV, on_fault, SA_ONSTACK);
+	int err = signals_own(SIGSEGV, on_fault, SA_ONSTACK, false);
 
-	return err ? err : signals_own(SIGBUS, on_fault, SA_ONSTACK);
+	return err ? err : signals_own(SIGBUS, on_fault, SA_ONSTACK, false);
 }
 
 int guard_thread_start(struct kthread *kt)

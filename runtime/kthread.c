@@ -11,7 +11,6 @@
 #include <signal.h>
 
 #include "guard.h"
-#include "init.h"
 #include "kthread.h"
 #include "settings.h"
 #include "stack.h"
@@ -106,18 +105,14 @@ free_kt:
 struct kthread *kthread_get(int *err)
 {
 	struct kthread *kt = kthread_here();
-	int saved = errno;
 
 	if (likely(kt && kt->timer >= 0))
 		return kt;
-	*err = init_start();
-	if (*err)
-		return NULL;
+	*err = 0;
 	if (kt)         /* a forked child: POSIX timers are not inherited */
 		*err = tick_create(kt, settings.signo);
 	else
 		kt = make(err);
-	errno = saved;
 	return *err ? NULL : kt;
 }
 
@@ -125,7 +120,6 @@ void kthread_after_fork(void)
 {
 	struct kthread *here = kthread_here();
 
-	kthreads_lock.state = 0;
 	for (struct kthread *kt = kthreads, *next; kt; kt = next) {
 		next = kt->next;
 		if (kt == here)
@@ -140,5 +134,14 @@ void kthread_after_fork(void)
 	here->tid = sys_gettid();
 	here->timer = -1;
 	here->armed = NEVER;
-	here->period = 0;
+}
+
+void kthread_fork_prepare(void)
+{
+	sys_lock(&kthreads_lock);
+}
+
+void kthread_fork_done(void)
+{
+	sys_unlock(&kthreads_lock);
 }

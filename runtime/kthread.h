@@ -19,8 +19,6 @@ struct kthread {
 	/* the tick handler and the switch share these; compiler order matters, see tick.c */
 	struct stint *current;          /* the innermost call that is running or being switched in, or NULL */
 	uint64_t armed;                 /* when the timer will fire, cycles; NEVER: off */
-	uint64_t period;                /* of the timer, cycles; 0: one-shot */
-	uint64_t latency;               /* of a tick, from expiry to handler, cycles, smoothed */
 	uint64_t retry;                 /* how long the next refused tick waits, cycles */
 	void *tp;                       /* the kernel thread's own thread pointer */
 	int tid;
@@ -51,7 +49,10 @@ static inline struct kthread *kthread_here(void)
 }
 
 int kthread_init(void);
-struct kthread *kthread_get(int *err);  /* here, made if need be; NULL with *@err ENOMEM, EAGAIN */
+struct kthread *kthread_get(int *err);  /* here, made if need be, once init is done; NULL with *@err ENOMEM, EAGAIN */
 void kthread_after_fork(void);          /* in the child: only this one is left, without a timer */
+
+void kthread_fork_prepare(void);
+void kthread_fork_done(void);
 
 #endif

@@ -18,8 +18,8 @@
  * In a wait for a lock, or in a blocking call that acquires something, depth is set but the call may be stopped at the
  * system call instruction itself: the kernel puts the program counter back there exactly when it has done nothing yet.
  *
- * Signals: the preemption signal is blocked while its handler runs (without that, ticks that come faster than the handler gets
- * going nest until the stack overflows), so the handler unblocks it before it switches. The signal mask belongs to the kernel
+ * Signals: all are blocked while the handler decides (ticks that come faster than the handler gets going would nest until the
+ * stack overflows; a handler of the program might jump out of ours), so it unblocks them before it switches. The signal mask belongs to the kernel
  * thread: a call that never changed it runs with its resumer's. If the resumer's may have changed in between, the mask in the signal frame
  * is brought up to date before rt_sigreturn installs it. A call that did change it has a mask of its own, swapped at each switch.
  * The frame also holds the alternate stack of the kernel thread that took the signal; rt_sigreturn would install it on whichever thread
@@ -44,8 +44,6 @@
 
 #define INVALID_SS_FLAGS 0x40000000
 
-static uint64_t signal_bit;
-
 static bool on_own_stack(const struct stint *s, uintptr_t sp)
 {
 	return sp >= s->stack_lo && sp < s->stack_hi;
@@ -57,9 +55,12 @@ struct stint *preempt_expired(struct stint *s, uint64_t now)
 
 	if (s->eff > now)
 		return NULL;
-	for (; s; s = s->parent)
+	for (; s; s = s->parent) {
 		if (s->deadline <= now)
 			l = s;
+		if (s->parent && s->parent->user_depth)
+			break;          /* whoever launched it must not be stopped */
+	}
 	return l;
 }
 
@@ -116,7 +117,10 @@ void preempt_leave(struct stint *s, struct stint *l, int how)
 STINT_TEXT void preempt_point(struct stint *s, const void *caller)
 {
 	if (text_is_runtime(caller)) {  /* libc called itself: pending stays, a tick tries again */
-		tick_retry_insig(s->kt, clock_now());
+		uint64_t now = clock_now();
+
+		if (s->kt->armed > clock_after(now, s->kt->retry))
+			tick_retry_insig(s->kt, now);
 		return;
 	}
 	do {
@@ -137,6 +141,18 @@ STINT_TEXT void preempt_point(struct stint *s, const void *caller)
 		s->depth--;
 		barrier();
 	} while (s->pending);
+}
+
+void preempt_jumped(struct stint *s)
+{
+	s->kt->current = s;     /* it may have been on its way out, unblocking signals */
+	s->handler_sp = 0;
+	s->lock_wait = false;
+	barrier();
+	s->depth = s->user_depth;
+	barrier();
+	if (s->eff != NEVER)    /* arming may have been interrupted halfway */
+		tick_arm_slow(s->kt, clock_now(), s->eff);
 }
 
 /* --- the handler ------------------------------------------------------------------------------- */
@@ -191,7 +207,7 @@ static void leave_insig(struct stint *s, struct stint *l, ucontext_t *uc)
 	if (unlikely(m))
 		sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &m->caller_mask, NULL, sizeof(uint64_t));
 	else
-		sys_raw(SYS_rt_sigprocmask, SIG_UNBLOCK, &signal_bit, NULL, sizeof(signal_bit));
+		sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &uc->uc_sigmask, NULL, sizeof(uint64_t));
 	arch_switch(&s->ctx, &l->ret);
 	mend_frame(s, l, kt, gen, uc);
 }
@@ -216,15 +232,12 @@ STINT_TEXT static void take_insig(struct stint *s, struct stint *l, ucontext_t *
 /* Not due yet: see to it that a tick comes when it is. True: it is so near that waiting was cheaper, and now it is due. */
 static bool wait_or_arm_insig(struct kthread *kt, uint64_t now, uint64_t eff)
 {
-	uint64_t next = kt->armed == NEVER ? NEVER : kt->armed + kt->latency;
-
 	if (eff - now <= tick_slack) {
 		while (clock_now() < eff)
 			arch_relax();
 		return true;
 	}
-	if (next > eff + tick_slack / 4 || eff - next > tick_slack)
-		tick_arm_slow(kt, now, eff);
+	tick_ensure(kt, now, eff);
 	return false;
 }
 
@@ -250,8 +263,8 @@ STINT_TEXT static void on_call_insig(struct stint *s, struct kthread *kt, uint64
 	s->pending = true;
 }
 
-/* outside calls, or in the few instructions of a switch: only keep the timer right */
-static void on_native_insig(struct kthread *kt, uint64_t now)
+/* outside calls, or on the way into one or out of one: only keep the timer right for what kt->current says */
+static void between_insig(struct kthread *kt, uint64_t now)
 {
 	struct stint *s = kt->current;
 
@@ -283,17 +296,16 @@ STINT_TEXT static void on_tick(int signo, siginfo_t *info, void *uc)
 	}
 	now = clock_now();
 	if (is_ours(info, kt))
-		tick_fired_insig(kt, now, info->si_overrun);
+		tick_fired_insig(kt);
 	else
 		kt->ticks++;
-	if (s)
+	if (s && kt->current == s)
 		on_call_insig(s, kt, now, uc);
 	else
-		on_native_insig(kt, now);
+		between_insig(kt, now);
 }
 
 int preempt_init(int signo)
 {
-	signal_bit = (uint64_t)1 << (signo - 1);
-	return signals_own(signo, on_tick, SA_RESTART);
+	return signals_own(signo, on_tick, SA_RESTART, true);
 }

@@ -56,6 +56,12 @@ static inline void preempt_leave_alone(struct stint *s, int how)
 /* the outermost call of the chain that ends in @s whose time is up at @now, or NULL */
 struct stint *preempt_expired(struct stint *s, uint64_t now);
 
+/*
+ * The program jumps out of its signal handler, which may have interrupted one of our wrappers (an accept that it wants to
+ * give up) or the end of our own handler: what they had disabled is enabled again.
+ */
+void preempt_jumped(struct stint *s);
+
 /* a call with a signal mask of its own is being switched in or out by a function call, not by the handler */
 void preempt_mask_out(struct stint *s);
 void preempt_mask_in(struct stint *s);

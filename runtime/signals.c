@@ -20,6 +20,7 @@ struct action {
 	unsigned current;               /* release by the writer, acquire by handlers */
 	signal_handler *ours;           /* we own the signal */
 	int our_flags;
+	bool alone;
 	bool wrapped;                   /* the kernel has the trampoline */
 };
 
@@ -103,6 +104,10 @@ static void kernel_action(const struct action *a, const struct sigaction *act, s
 			out->sa_flags = a->our_flags | SA_SIGINFO;
 			sigemptyset(&out->sa_mask);
 		}
+		if (a->alone) {
+			out->sa_flags = a->our_flags | SA_SIGINFO;
+			sigfillset(&out->sa_mask);
+		}
 	} else if (has_handler(act)) {
 		out->sa_sigaction = trampoline;
 		out->sa_flags |= SA_SIGINFO;
@@ -171,7 +176,7 @@ int signals_action(int signo, const struct sigaction *act, struct sigaction *old
 	return r;
 }
 
-int signals_own(int signo, signal_handler *fn, int flags)
+int signals_own(int signo, signal_handler *fn, int flags, bool alone)
 {
 	struct action *a = &actions[signo];
 	struct sigaction seen, kernel;
@@ -191,6 +196,7 @@ int signals_own(int signo, signal_handler *fn, int flags)
 	publish(signo, &seen);
 	a->ours = fn;
 	a->our_flags = flags;
+	a->alone = alone;
 	kernel_action(a, &seen, &kernel);
 	if (sys.sigaction(signo, &kernel, NULL)) {
 		a->ours = NULL;
@@ -212,4 +218,14 @@ void signals_adopt(void)
 		    seen.sa_sigaction != trampoline)
 			set_locked(signo, &seen, NULL);
 	unlock(&mask);
+}
+
+void signals_fork_prepare(void)
+{
+	sys_lock(&actions_lock);
+}
+
+void signals_fork_done(void)
+{
+	sys_unlock(&actions_lock);
 }

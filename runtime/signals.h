@@ -17,8 +17,9 @@ typedef void signal_handler(int signo, siginfo_t *info, void *uc);
 
 #define SIGNALS_MAX 64
 
-/* take @signo over; what the program had for it is kept and forwarded to. 0 or an errno value */
-int signals_own(int signo, signal_handler *fn, int flags);
+/* take @signo over; what the program had for it is kept and forwarded to. @alone: with all signals blocked.
+ * 0 or an errno value */
+int signals_own(int signo, signal_handler *fn, int flags, bool alone);
 
 /* put the trampoline around the handlers that the program has already; at start */
 void signals_adopt(void);
@@ -29,5 +30,8 @@ bool signals_forward_insig(int signo, siginfo_t *info, void *uc);
 
 /* sigaction() as the program sees it: 0 or -1 with errno */
 int signals_action(int signo, const struct sigaction *act, struct sigaction *old);
+
+void signals_fork_prepare(void);
+void signals_fork_done(void);
 
 #endif

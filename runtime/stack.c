@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "checker.h"
 #include "kthread.h"
 #include "settings.h"
 #include "stack.h"
@@ -51,8 +52,13 @@ struct slab {
 	struct stint_class *cls;
 	char *base;
 	unsigned ncold;
-	bool *made;                     /* which slots have a thread control block */
+	unsigned char *made;            /* of each slot: MADE, KNOWN */
 	unsigned cold[];                /* indices, a stack */
+};
+
+enum {
+	MADE = 1,       /* it has a thread control block */
+	KNOWN = 2       /* valgrind was told that it is a stack */
 };
 
 static struct sys_lock stack_lock;
@@ -119,7 +125,7 @@ static struct stint_class *class_locked(size_t stack_size)
 static struct slab *new_slab_locked(struct stint_class *c)
 {
 	size_t len = c->slots_per_slab * c->slot_size;
-	struct slab *slab = sys_alloc(sizeof(*slab) + c->slots_per_slab * (sizeof(unsigned) + sizeof(bool)));
+	struct slab *slab = sys_alloc(sizeof(*slab) + c->slots_per_slab * (sizeof(unsigned) + 1));
 
 	if (!slab)
 		return NULL;
@@ -130,7 +136,7 @@ static struct slab *new_slab_locked(struct stint_class *c)
 	}
 	sys_madvise(slab->base, len, MADV_NOHUGEPAGE);  /* older kernels: a huge page would make all resident */
 	slab->cls = c;
-	slab->made = (bool *)&slab->cold[c->slots_per_slab];
+	slab->made = (unsigned char *)&slab->cold[c->slots_per_slab];
 	for (unsigned i = 0; i < c->slots_per_slab; i++)
 		slab->cold[i] = c->slots_per_slab - 1 - i;
 	slab->ncold = c->slots_per_slab;
@@ -161,7 +167,7 @@ static void lay_out(struct stint *s, struct slab *slab, char *slot)
 
 static void cold_locked(struct slab *slab, unsigned i)
 {
-	slab->made[i] = false;
+	slab->made[i] &= (unsigned char)~MADE;
 	if (!slab->ncold) {
 		slab->next_cold = slab->cls->cold;
 		slab->cls->cold = slab;
@@ -189,7 +195,9 @@ static struct stint *warm_locked(struct stint_class *c, struct kthread *kt)
 	s->kt = kt;
 	if (tcb_make(s))
 		goto put_back;
-	slab->made[i] = true;
+	if (!(slab->made[i] & KNOWN))
+		checker_is_stack(s->stack_lo, s->stack_hi);
+	slab->made[i] |= MADE | KNOWN;
 	return s;
 put_back:
 	cold_locked(slab, i);
@@ -297,7 +305,7 @@ void stack_each(void (*fn)(struct stint *s, void *arg), void *arg)
 	for (struct stint_class *c = classes; c; c = c->next)
 		for (struct slab *slab = c->slabs; slab; slab = slab->next)
 			for (unsigned i = 0; i < c->slots_per_slab; i++)
-				if (slab->made[i])
+				if (slab->made[i] & MADE)
 					fn(slot_stint(slab, i), arg);
 	sys_unlock(&stack_lock);
 }

@@ -50,6 +50,7 @@ int sys_init(void)
 	FIND(pthread_rwlock_unlock);
 	FIND(pthread_spin_unlock);
 	FIND(sigaction);
+	FIND(dl_iterate_phdr);
 	FIND(pthread_create);
 #undef FIND
 	return missing;
@@ -110,4 +111,15 @@ void sys_unlock(struct sys_lock *l)
 {
 	if (__atomic_exchange_n(&l->state, 0, __ATOMIC_RELEASE) == 2)
 		sys_raw(SYS_futex, &l->state, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, 0);
+}
+
+void sys_wait(int *word, int value)
+{
+	while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == value)
+		sys_raw(SYS_futex, word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, value, NULL);
+}
+
+void sys_wake(int *word)
+{
+	sys_raw(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT32_MAX, 0);
 }

@@ -21,6 +21,8 @@
 
 #define sys_raw(nr, a, b, c, d) arch_syscall(nr, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
 
+struct dl_phdr_info;
+
 /* libc's functions, not the wrappers; resolved by sys_init() before anything else starts */
 struct sys_functions {
 	void *(*malloc)(size_t);
@@ -37,6 +39,7 @@ struct sys_functions {
 	int (*pthread_rwlock_unlock)(pthread_rwlock_t *);
 	int (*pthread_spin_unlock)(pthread_spinlock_t *);
 	int (*sigaction)(int, const struct sigaction *, struct sigaction *);
+	int (*dl_iterate_phdr)(int (*)(struct dl_phdr_info *, size_t, void *), void *);
 	int (*pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 };
 extern struct sys_functions sys;
@@ -54,6 +57,10 @@ struct sys_lock {
 };
 void sys_lock(struct sys_lock *l);
 void sys_unlock(struct sys_lock *l);
+
+/* wait until *@word is no longer @value; wake all who wait on it */
+void sys_wait(int *word, int value);
+void sys_wake(int *word);
 
 int sys_init(void);                             /* 0 or ENOTSUP when a function is missing */
 void *sys_alloc(size_t size);                   /* zeroed, or NULL; SYS_MALLOC */

@@ -35,7 +35,6 @@
 #include <locale.h>
 #include <netdb.h>
 #include <pthread.h>
-#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -214,7 +213,7 @@ static struct template *read_modules(void)
 			return NULL;
 		w.room = room;
 		w.maps = _r_debug.r_map;
-		dl_iterate_phdr(add_module, &w);
+		sys.dl_iterate_phdr(add_module, &w);
 		if (w.t->n <= room)
 			return w.t;
 		room = w.t->n + 8;
@@ -274,7 +273,7 @@ void tcb_modules_changed(void)
 /* --- the anchor -------------------------------------------------------------------------------- */
 
 static struct {
-	sem_t measured, go;
+	int measured;                   /* 0 until it is; release/acquire */
 	char *stack;
 	void *tp;
 	uintptr_t frame;
@@ -323,7 +322,8 @@ static const char *check_keys(char *tp)
 		return "where thread-specific data lies";
 	if (pthread_key_create(&key, NULL))
 		return NULL;            /* none left: nothing to compare */
-	if (key < KEYS_INLINE && (*used || pthread_setspecific(key, tp) || !*used ||
+	/* a sanitizer may have set a key of its own already */
+	if (key < KEYS_INLINE && ((unsigned char)*used > 1 || pthread_setspecific(key, tp) || *used != 1 ||
 	                          AT(first, key * KEY_DATA_SIZE + 8, char *) != tp ||
 	                          AT(first, key * KEY_DATA_SIZE, uintptr_t) != libc_keys[key].seq))
 		wrong = "how thread-specific data is kept";
@@ -347,7 +347,7 @@ static const char *check_layout(void)
 	    (char *)head >= tp + layout.size || AT(head, 0, void *) != head || AT(head, -8, void *) != head)
 		return "where the list of robust mutexes lies";
 	layout.robust_head = (char *)head - tp;
-	if (!dl_iterate_phdr(find_libc_tls, NULL))
+	if (!sys.dl_iterate_phdr(find_libc_tls, NULL))
 		return "where libc keeps its thread variables";
 	layout.errno_at = (char *)&errno - tp;
 	layout.h_errno_at = (char *)&h_errno - tp;
@@ -367,7 +367,8 @@ static void *anchor_main(void *arg)
 	if (arg)
 		anchor.wrong = check_layout();
 	sys_raw(SYS_prctl, 15 /* PR_SET_NAME */, "stint-anchor", 0, 0);
-	sem_post(&anchor.measured);
+	__atomic_store_n(&anchor.measured, 1, __ATOMIC_RELEASE);
+	sys_wake(&anchor.measured);
 	for (;;)
 		sys_raw(SYS_pause, 0, 0, 0, 0);
 	return NULL;
@@ -389,7 +390,7 @@ static int start_anchor(bool measure)
 	anchor.stack = sys_mmap(ANCHOR_STACK, MAP_STACK | MAP_NORESERVE);
 	if (!anchor.stack)
 		return ENOMEM;
-	sem_init(&anchor.measured, 0, 0);
+	anchor.measured = 0;
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstack(&attr, anchor.stack, ANCHOR_STACK);
@@ -402,8 +403,7 @@ static int start_anchor(bool measure)
 		sys_munmap(anchor.stack, ANCHOR_STACK);
 		return err;
 	}
-	while (sem_wait(&anchor.measured))
-		;
+	sys_wait(&anchor.measured, 0);
 	return 0;
 }
 
@@ -495,11 +495,11 @@ int tcb_init(char *why, size_t size)
 	}
 	if (find_names(&missing)) {
 		snprintf(why, size, "this C library lacks %s, or it is of an unknown shape; "
-		         "stint needs glibc 2.34 or later, not stripped of its debugger symbols", missing);
+		         "stint needs glibc 2.36 or later, not stripped of its debugger symbols", missing);
 		return ENOTSUP;
 	}
 	layout.align = 64;
-	dl_iterate_phdr(widest_alignment, &layout.align);
+	sys.dl_iterate_phdr(widest_alignment, &layout.align);
 	err = start_anchor(true);
 	if (err) {
 		snprintf(why, size, "the one helper thread that stint needs could not be started: %s",
@@ -710,4 +710,14 @@ void tcb_finish(void)
 		run_key_destructors();
 	if (unlikely(uselocale((locale_t)0) != LC_GLOBAL_LOCALE))
 		uselocale(LC_GLOBAL_LOCALE);
+}
+
+void tcb_fork_prepare(void)
+{
+	sys_lock(&template_lock);
+}
+
+void tcb_fork_done(void)
+{
+	sys_unlock(&template_lock);
 }

@@ -36,4 +36,7 @@ void tcb_set_tid(void *tp, int tid);
 void *tcb_robust_head(void *tp);
 int *tcb_errno(const struct stint *s);
 
+void tcb_fork_prepare(void);            /* the lock of left caches nests in the stacks' */
+void tcb_fork_done(void);
+
 #endif

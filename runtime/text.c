@@ -137,7 +137,7 @@ static int by_begin(const void *a, const void *b)
 int text_init(const char *const *names, size_t n)
 {
 	nobjects = 0;
-	dl_iterate_phdr(add_object, NULL);
+	sys.dl_iterate_phdr(add_object, NULL);
 	exempt = sys_alloc(n * sizeof(*exempt));
 	if (!exempt)
 		return ENOMEM;

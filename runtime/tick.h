@@ -6,8 +6,9 @@
  *
  *  - A launch whose deadline lies beyond the next tick arms nothing: that tick will look again. A call that
  *    completes disarms nothing. A stream of short calls costs one tick a timeout, and no system call else.
- *  - The timer is periodic with the length of the time-out it was armed for: a call resumed slice after slice
- *    finds it armed already. When it fires and nobody has a deadline, it is turned off.
+ *  - When it fires, it is off, until someone has a deadline again. (A periodic timer would save the arming for a
+ *    call resumed slice after slice, but its ticks drift against the deadlines by whatever the caller does in between, and each that
+ *    comes early by more than a moment costs a tick.)
  *  - A call resumed after it timed out will most likely use its whole slice, so there the timer is
  *    armed anew if the next tick would come early: an extra tick costs more than arming.
  *
@@ -37,7 +38,7 @@ static inline void tick_ensure(struct kthread *kt, uint64_t now, uint64_t eff)
 }
 
 /* in the handler */
-void tick_fired_insig(struct kthread *kt, uint64_t now, int overrun);
+void tick_fired_insig(struct kthread *kt);
 void tick_off_insig(struct kthread *kt);
 void tick_retry_insig(struct kthread *kt, uint64_t now);       /* a tick that was refused comes again */
 

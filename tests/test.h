@@ -32,6 +32,8 @@
 #include <time.h>
 #include <unistd.h>
 
+/* No "volatile bool" in tests: gcc 12 with -fsanitize=bool reads one once and not again. */
+
 #define WATCHDOG_SECONDS 300
 
 /* _exit: a failure inside a call must not depend on exit() working there */

@@ -35,7 +35,7 @@ typedef struct stint stint_t;
 
 enum stint_state {
 	STINT_READY,            /* made, not started */
-	STINT_RUNNING,          /* it, or a call that it launched, has the CPU */
+	STINT_RUNNING,          /* it, or a call in it, has the CPU; or it is the inner part of a stopped one */
 	STINT_TIMED_OUT,        /* stopped because its time was up; can be resumed */
 	STINT_PAUSED,           /* stopped because it called stint_pause(); can be resumed */
 	STINT_COMPLETE,         /* its function has returned */
@@ -87,8 +87,8 @@ STINT_API stint_t *stint_launch_with(const struct stint_attr *attr, stint_fn *fn
  * Return:  0 when it completed; ETIMEDOUT when time ran out again, or at once when @timeout is 0;
  *          EAGAIN when it paused itself; EINVAL when @s is complete, cancelled, freed or NULL, or
  *          @timeout is negative; EBUSY when another thread is running it; EDEADLK when it is the caller
- *          itself or a call around the caller; EAGAIN never otherwise; ENOMEM, ENOTSUP as
- *          stint_launch() when this kernel thread cannot be given a timer.
+ *          itself or a call around the caller; ENOMEM when this kernel thread has not run a call
+ *          before and cannot be given a timer.
  * Context: any thread, or another call; the caller blocks until then. Not from a signal handler.
  * Preempt: the call is preemptible, the caller is not by it.
  * Owner:   @s stays the caller's; it may resume it on another kernel thread each time.
@@ -98,13 +98,13 @@ STINT_API int stint_resume(stint_t *s, stint_ns timeout);
 /*
  * stint_cancel - end an unfinished call and give back what it holds
  *
- * Runs the call's cleanups, last in first out, then its thread_local and pthread-key destructors, then
- * returns what it acquired and did not give back: calls of its own, mutexes, streams, directories,
- * descriptors, mappings, heap blocks. All of that runs on the call's own stack and thread identity. Its
- * frames are not unwound: C++ destructors of its locals do not run.
+ * Ends and frees the calls that belong to it; runs its cleanups, last in first out, then its thread_local and
+ * pthread-key destructors; then returns what it acquired and nobody gave back: locks, streams, directories,
+ * libraries, descriptors, mappings, heap blocks. All of that runs on the call's own stack and thread
+ * identity. Its frames are not unwound: C++ destructors of its locals do not run.
  *
  * Return:  0; EINVAL when @s is complete, cancelled, freed or NULL; EBUSY when it is running (also when
- *          it is the caller itself or a call around it).
+ *          it is the caller itself or a call around it); ENOMEM as stint_resume().
  * Context: any thread, or another call. Not from a signal handler.
  * Preempt: by the deadlines of calls around the caller; @s itself has none any more.
  * Owner:   @s stays the caller's and can still be asked for its state and usage; free it.
@@ -114,7 +114,7 @@ STINT_API int stint_cancel(stint_t *s);
 /*
  * stint_free - give back the call's stack and identity; of an unfinished one, cancel first
  *
- * NULL, a call that is running, and one already freed are left alone.
+ * NULL, a call that is running, one that cannot be cancelled, and one already freed are left alone.
  *
  * Context: any thread, or another call. Not from a signal handler.
  * Owner:   @s is no longer valid.
@@ -163,7 +163,8 @@ STINT_API int stint_defer(void (*fn)(void *), void *arg);
  * taking the CPU in between
  *
  * They nest. A deadline that passes in between takes effect in the outermost enable. Outside a call, and
- * an enable without a disable, do nothing. A call that ends disabled simply ends.
+ * an enable without a disable, do nothing. A call that ends disabled simply ends. A call
+ * launched or resumed in between has its own deadline, but is safe from those around it like its caller.
  *
  * Context: any; enable may switch. From a signal handler in pairs only.
  */

@@ -169,7 +169,8 @@ WRAPPER void *aligned_alloc(size_t align, size_t n)
 		return REAL(aligned_alloc)(align, n);
 	preempt_disable(s);
 	entered = enters(n, caller_address());
-	p = REAL(aligned_alloc)(align, entered ? n + LEDGER_TRAILER : n);
+	/* stricter implementations want a size that is a multiple of the alignment, which ours is not */
+	p = entered ? REAL(memalign)(align, n + LEDGER_TRAILER) : REAL(aligned_alloc)(align, n);
 	if (entered)
 		enter(s, p);
 	preempt_enable(s, caller_address());

@@ -15,17 +15,25 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../call.h"
 #include "../clock.h"
 #include "../init.h"
 #include "../kthread.h"
 #include "../ledger.h"
+#include "../signals.h"
 #include "../stack.h"
+#include "../tcb.h"
 #include "../tick.h"
 #include "interpose.h"
 
+/* all our locks, so that the child finds whole data behind each; the first also blocks all signals */
 static void before_fork(void)
 {
 	ledger_fork_prepare();
+	signals_fork_prepare();
+	call_fork_prepare();
+	kthread_fork_prepare();
+	tcb_fork_prepare();
 	stack_fork_prepare();
 	ledger_heap_fork_prepare();
 }
@@ -34,6 +42,10 @@ static void after_fork_in_parent(void)
 {
 	ledger_heap_fork_done();
 	stack_fork_done();
+	tcb_fork_done();
+	kthread_fork_done();
+	call_fork_done();
+	signals_fork_done();
 	ledger_fork_done();
 }
 
@@ -72,7 +84,7 @@ static void tick_in_child(struct stint *s)
 {
 	int err;
 
-	if (kthread_get(&err))
+	if (!init_start() && kthread_get(&err))
 		tick_ensure(s->kt, clock_now(), s->eff);
 }
 
@@ -109,6 +121,35 @@ WRAPPER void quick_exit(int status)
 		preempt_disable(self());
 	REAL(quick_exit)(status);
 	__builtin_unreachable();
+}
+
+/*
+ * libc asks the kernel about the thread's id, which for a call is made up. The stack is what sanitizers and garbage
+ * collectors want to know; the rest is as a new thread has it.
+ */
+static int own_attributes(const struct stint *s, pthread_attr_t *attr)
+{
+	int err = pthread_attr_init(attr);
+	size_t size = s->stack_hi - s->stack_lo;
+
+	if (!err && size < (size_t)sysconf(_SC_THREAD_STACK_MIN))
+		err = ENOTSUP;          /* libc does not let a thread have so little */
+	if (!err)
+		err = pthread_attr_setstack(attr, (void *)s->stack_lo, size);
+	return err;
+}
+
+WRAPPER int pthread_getattr_np(pthread_t t, pthread_attr_t *attr)
+{
+	struct stint *s = self();
+	int err;
+
+	if (likely(!s) || !pthread_equal(t, pthread_self()))
+		return REAL(pthread_getattr_np)(t, attr);
+	preempt_disable(s);
+	err = own_attributes(s, attr);
+	preempt_enable(s, caller_address());
+	return err;
 }
 
 LOCKED(int, pthread_create, (pthread_t *t, const pthread_attr_t *attr, void *(*fn)(void *), void *arg),

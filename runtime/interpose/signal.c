@@ -122,7 +122,11 @@ WRAPPER int sigprocmask(int how, const sigset_t *set, sigset_t *old)
 /* A jump may restore a signal mask without a function that we see; in a call it can only be one the call had. */
 static void before_jump(void)
 {
-	if (!self() && kthread_native)
+	struct stint *s = self();
+
+	if (s && s->handler_sp)
+		preempt_jumped(s);
+	else if (!s && kthread_native)
 		kthread_native->mask_gen++;
 }
 

@@ -18,7 +18,7 @@
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t returned = PTHREAD_MUTEX_INITIALIZER;
-static volatile bool ready;
+static volatile int ready;
 
 static void *forever(void)
 {

@@ -12,7 +12,7 @@
 
 static stint_t *call;
 static volatile long turns;
-static volatile bool leave;
+static volatile int leave;
 static bool within;             /* atomic: someone is in the call */
 static long busy, ran;          /* atomic */
 

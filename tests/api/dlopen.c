@@ -108,7 +108,7 @@ static void in_all(const char *path)
 	is_spoiled(99);
 }
 
-static volatile bool leave;
+static volatile int leave;
 
 static void *opens_and_closes(void *arg)
 {

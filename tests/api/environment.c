@@ -5,7 +5,7 @@
 
 #include <stint.h>
 
-static volatile bool leave;
+static volatile int leave;
 
 static void *loop(void *arg)
 {

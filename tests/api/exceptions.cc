@@ -60,7 +60,7 @@ static void throw_and_catch(int value)
 }
 
 static volatile long thrown[2];
-static volatile bool leave;
+static volatile int leave;
 
 static void *throws(void *arg)
 {

@@ -7,7 +7,7 @@
 
 #include <stint.h>
 
-static volatile bool leave;
+static volatile int leave;
 
 static void *loop(void *arg)
 {
@@ -174,7 +174,7 @@ static void *on_a_thread(void *arg)
 }
 
 /* others launch while this one forks: the child must not inherit a lock that nobody will release */
-static volatile bool quiet;
+static volatile int quiet;
 
 static void *busy(void *arg)
 {

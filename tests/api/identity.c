@@ -75,7 +75,7 @@ static void *spoils(void *arg)
 	return arg;
 }
 
-static volatile bool spoiled;
+static volatile int spoiled;
 
 static void *spoils_and_loops(void *arg)
 {

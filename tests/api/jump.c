@@ -7,7 +7,7 @@
 
 #include <stint.h>
 
-static volatile bool leave;
+static volatile int leave;
 static volatile long jumps;
 
 static void __attribute__((noreturn)) back(jmp_buf env, int depth, int value)

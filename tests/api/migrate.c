@@ -19,7 +19,7 @@ static pthread_barrier_t barrier;
 struct visitor {
 	int id;
 	bool by_pausing;
-	volatile bool leave;
+	volatile int leave;
 	volatile long checks;
 	pid_t last_tid;
 	int moved;

@@ -102,7 +102,7 @@ static void after_the_end(void)
 	stint_free(b);
 }
 
-static volatile bool leave;
+static volatile int leave;
 static stint_t *volatile shared;
 
 static void *runs_until_told(void *arg)

@@ -92,7 +92,7 @@ struct part {
 	size_t size;
 	uint8_t seed;
 	volatile long rounds;
-	volatile bool leave;
+	volatile int leave;
 };
 
 static void pattern(uint8_t *in, size_t size, unsigned seed)
@@ -165,7 +165,7 @@ static unsigned short get_cw(void)
 	return cw;
 }
 
-static volatile bool leave_rounding;
+static volatile int leave_rounding;
 
 static void *rounds_up(void *arg)
 {

@@ -11,7 +11,7 @@
 #include <stint.h>
 
 static volatile long alarms, alarms_in_call, jumps;
-static volatile bool leave, jump_wanted;
+static volatile int leave, jump_wanted;
 static sigjmp_buf target;
 
 static void on_alarm(int signo)

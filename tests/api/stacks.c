@@ -42,7 +42,7 @@ static void sized(size_t stack_size)
 }
 
 /* the smallest is good for something: it runs, is stopped, and resumed */
-static volatile bool leave;
+static volatile int leave;
 
 static void *loop(void *arg)
 {

@@ -6,7 +6,7 @@
 #include <stint.h>
 
 static volatile uint64_t turns;
-static volatile bool enough;
+static volatile int enough;
 
 static void *loop(void *arg)
 {

@@ -15,7 +15,7 @@
 static void *blocks[BLOCKS];
 static void *mapping;
 static int fd;
-static volatile bool leave;
+static volatile int leave;
 
 static void *loop(void *arg)
 {

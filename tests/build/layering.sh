@@ -90,7 +90,8 @@ done >>"$work/wrong"
 libc=$($CC -print-file-name=libc.so.6)
 $NM -D --defined-only "$libc" | awk '$2 ~ /[TWiVuBDR]/ { print $3 }' | sed 's/@.*//' | sort -u >"$work/libc"
 [ "$(wc -l <"$work/libc")" -ge 1000 ] || error "too few names found in $libc"
-table_names >"$work/table"
+# These take no lock and hand out nothing; they are wrapped only so that a deadline is taken where they return.
+table_names | grep -vx -e snprintf -e vsnprintf -e qsort >"$work/table"
 cd "$top_builddir" || exit 99
 find runtime \( -name 'libstint_core_la-*.o' -o -path '*/arch/*' -name '*.o' \) -print >"$work/objects"
 [ -s "$work/objects" ] || error "no objects found in $top_builddir/runtime"

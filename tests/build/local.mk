@@ -7,6 +7,7 @@ build_tests = \
 	tests/build/headers.sh \
 	tests/build/install.sh \
 	tests/build/layering.sh \
+	tests/build/manpages.sh \
 	tests/build/orphans.sh
 TESTS += $(build_tests)
 EXTRA_DIST += $(build_tests) tests/build/lib.sh

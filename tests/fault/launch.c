@@ -19,7 +19,7 @@ static const char *const kind_names[SYS_FAULTS] = {
 
 #define CALLS 150       /* more than a kernel thread keeps slots for */
 
-static volatile bool leave;
+static volatile int leave;
 
 static void *loop(void *arg)
 {

@@ -12,6 +12,10 @@
 
 #include <stint.h>
 
+/* where all the time goes by in libc, stops are few */
+#define SLICES 4000
+#define LONG_ENOUGH INT64_C(3000000000)
+
 static FILE *null;
 static char *saved_environment;
 
@@ -143,7 +147,7 @@ static const struct family {
 	{ "once", use_once, false },
 };
 
-static volatile bool leave;
+static volatile int leave;
 static volatile long rounds;
 
 static void *hammers(void *arg)
@@ -159,6 +163,7 @@ static void *hammers(void *arg)
 
 static void hammer(const struct family *f, struct rng *r)
 {
+	int64_t end = now_ns() + LONG_ENOUGH;
 	stint_t *s;
 
 	printf("%s:", f->name);
@@ -167,7 +172,7 @@ static void hammer(const struct family *f, struct rng *r)
 	rounds = 0;
 	s = stint_launch(hammers, (void *)f, STINT_US(100));
 	CHECK(s);
-	for (int i = 0; i < 4000 || rounds < 10; i++) {
+	for (int i = 0; (i < SLICES && now_ns() < end) || rounds < 10; i++) {
 		CHECK_INT(stint_resume(s, STINT_US(1 + rng_below(r, 60))), ==, ETIMEDOUT);
 		if (f->shared)
 			f->use();

@@ -204,13 +204,19 @@ static void strings_numbers(struct work *w)
 
 static void strings_words(struct work *w)
 {
-	char text[256], *save, *word;
+	char text[256], *save, *word, *copy, *twice;
 	int words = 1 + rng_below(&w->rng, 20), i = 0;
 	size_t n = 0;
 
 	for (i = 0; i < words; i++)
 		n += snprintf(text + n, sizeof(text) - n, "w%d,", i);
 	CHECK_INT(strlen(text), ==, n);
+	copy = strdup(text);            /* blocks that libc allocates for its caller */
+	CHECK_STR(copy, text);
+	CHECK_INT(asprintf(&twice, "%s%s", copy, text), ==, (int)(2 * n));
+	CHECK(!memcmp(twice + n, text, n));
+	free(copy);
+	free(twice);
 	i = 0;
 	for (word = strtok_r(text, ",", &save); word; word = strtok_r(NULL, ",", &save), i++) {
 		CHECK_INT(atoi(word + 1), ==, i);

@@ -16,7 +16,7 @@
 struct work {
 	const struct work_kind *kind;
 	struct rng rng;
-	volatile bool leave;            /* finish and return */
+	volatile int leave;            /* finish and return */
 	volatile long rounds;
 };
 

@@ -17,8 +17,10 @@ static __thread char zeroes[500];
 static struct kthread *here(void)
 {
 	int err = 0;
-	struct kthread *kt = kthread_get(&err);
+	struct kthread *kt;
 
+	ck_assert_int_eq(init_start(), 0);
+	kt = kthread_get(&err);
 	ck_assert_ptr_nonnull(kt);
 	return kt;
 }

@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <link.h>
 
+#include "arch/x86_64/unwind.h"
 #include "init.h"
 #include "text.h"
 
@@ -30,21 +31,32 @@ static int ours(int n)
 	return n + 1;
 }
 
+/* at the first instruction of a function that @caller has called */
+static bool may_stop(uintptr_t pc, uintptr_t caller)
+{
+	uintptr_t stack[16] = { caller };
+	struct frame f = { .pc = pc, .sp = (uintptr_t)stack, .stack_lo = (uintptr_t)stack,
+		           .stack_hi = (uintptr_t)(stack + 16) };
+
+	return text_may_stop_insig(&f);
+}
+
 START_TEST(program)
 {
 	start();
 	ck_assert_int_eq(ours(1), 2);
-	ck_assert(text_may_stop_insig((uintptr_t)ours));
+	ck_assert(may_stop((uintptr_t)ours, (uintptr_t)ours + 1));
+	ck_assert(may_stop((uintptr_t)ours, libc_function("qsort") + 20));      /* a comparison of the program's */
 	ck_assert(!text_is_runtime((void *)ours));
-	ck_assert(text_may_stop_insig(0));
-	ck_assert(text_may_stop_insig(UINTPTR_MAX));
+	ck_assert(may_stop(0, 0));
+	ck_assert(may_stop(UINTPTR_MAX, 0));
 }
 END_TEST
 
 START_TEST(locking_functions)
 {
 	static const char *const names[] = {
-		"malloc", "free", "calloc", "realloc", "fputs", "fprintf", "fopen", "fclose", "setlocale", "getenv",
+		"malloc", "free", "calloc", "realloc", "fputs", "fprintf", "fopen", "fclose", "setlocale", "setenv",
 		"localtime_r", "printf", "exit", "dlopen", "pthread_create",
 	};
 
@@ -52,8 +64,8 @@ START_TEST(locking_functions)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		uintptr_t pc = libc_function(names[i]);
 
-		ck_assert_msg(!text_may_stop_insig(pc), "%s", names[i]);
-		ck_assert_msg(!text_may_stop_insig(pc + 5), "%s + 5", names[i]);
+		ck_assert_msg(!may_stop(pc, (uintptr_t)ours + 1), "%s", names[i]);
+		ck_assert_msg(!may_stop(pc + 5, (uintptr_t)ours + 1), "%s + 5", names[i]);
 		ck_assert(text_is_runtime((void *)pc));
 	}
 }
@@ -69,7 +81,7 @@ START_TEST(loader)
 		if (strstr(m->l_name, "ld-linux"))
 			base = m->l_addr;
 	ck_assert(base != 0);
-	ck_assert(!text_may_stop_insig((uintptr_t)dlsym(RTLD_DEFAULT, "_dl_allocate_tls")));
+	ck_assert(!may_stop((uintptr_t)dlsym(RTLD_DEFAULT, "_dl_allocate_tls"), (uintptr_t)ours + 1));
 	ck_assert(text_is_runtime(dlsym(RTLD_DEFAULT, "_dl_allocate_tls")));
 }
 END_TEST
@@ -79,8 +91,14 @@ START_TEST(pure_functions)
 	static const char *const names[] = { "memcpy", "memset", "memmove", "memchr", "strlen" };
 
 	start();
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		ck_assert_msg(text_may_stop_insig(libc_function(names[i])), "%s", names[i]);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		uintptr_t pc = libc_function(names[i]);
+
+		ck_assert_msg(may_stop(pc, (uintptr_t)ours + 1), "%s", names[i]);
+		/* libc may have called it with a lock held */
+		ck_assert_msg(!may_stop(pc, libc_function("fputs") + 20), "%s from fputs", names[i]);
+		ck_assert_msg(!may_stop(pc, libc_function("setlocale") + 20), "%s from setlocale", names[i]);
+	}
 }
 END_TEST
 

@@ -43,10 +43,13 @@ extern int arch_user_tp;
 /* Leave the running context in @save, continue @to. Returns when something continues @save. */
 void arch_switch(struct arch_context *save, const struct arch_context *to);
 
-/* Leave the running context in @save and call @entry(@arg) on the empty stack that ends at @top, with thread
- * pointer @tp. The floating-point control words are inherited, as by a new thread. @entry must not return. */
-void arch_start(struct arch_context *save, void *top, void *tp, void (*entry)(struct stint *),
-                struct stint *arg);
+/*
+ * Leave the running context in @save and call @entry(@arg) on the empty stack that ends at @top, with thread pointer
+ * @tp. The floating-point control words are inherited, as by a new thread. @entry returns the context to continue;
+ * its own is gone.
+ */
+typedef const struct arch_context *arch_entry(struct stint *arg);
+void arch_start(struct arch_context *save, void *top, void *tp, arch_entry *entry, struct stint *arg);
 
 /* Point the thread pointer of this kernel thread at @tp. */
 void arch_set_tp(void *tp);

@@ -122,8 +122,32 @@ arch_bottom:
 	.cfi_undefined rip
 	xor	%ebp, %ebp
 	mov	%r12, %rdi
-	call	*%rbx
-	ud2
+	call	*%rbx			/* returns the context to go on with; our own is gone */
+	sub	$8, %rsp
+	stmxcsr	(%rsp)
+	fnstcw	4(%rsp)
+	mov	(%rsp), %edx
+	movzwl	4(%rsp), %r8d
+	mov	%rax, %rsi
+	mov	ARCH_CTX_TP(%rsi), %rax
+	mov	ARCH_CTX_SP(%rsi), %rsp
+	set_tp
+	cmp	(%rsp), %edx
+	jne	3f
+1:	cmpw	%r8w, 4(%rsp)
+	jne	4f
+2:	add	$8, %rsp
+	pop	%r15
+	pop	%r14
+	pop	%r13
+	pop	%r12
+	pop	%rbx
+	pop	%rbp
+	ret				/* to arch_start's caller: as many returns as calls, all predicted */
+3:	ldmxcsr	(%rsp)
+	jmp	1b
+4:	fldcw	4(%rsp)
+	jmp	2b
 	.cfi_endproc
 	.size	arch_bottom, . - arch_bottom
 
