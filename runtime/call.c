@@ -24,6 +24,7 @@
 #include <stint.h>
 
 #include "call.h"
+#include "checker.h"
 #include "clock.h"
 #include "init.h"
 #include "kthread.h"
@@ -507,6 +508,7 @@ static void end_children(struct stint *s, struct kthread *kt, struct stint *up);
 static void end_call(struct stint *s, struct kthread *kt, struct stint *up)
 {
 	uint64_t now;
+	void *sp;
 
 	if (s->inner)
 		s->ctx.sp = s->inner->ret.sp;   /* where it waits for the inner one */
@@ -524,8 +526,11 @@ static void end_call(struct stint *s, struct kthread *kt, struct stint *up)
 	s->switched_in = now;
 	if (s->started) {
 		if (s->own_mask)
-			sys_raw(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &s->mask, &s->caller_mask, sizeof(s->mask));
-		switch_in(s, s, false, cancel_sp(s), cancel_main);
+			preempt_mask_in(s);
+		sp = cancel_sp(s);
+		checker_scratch((void *)s->stack_lo, (uintptr_t)sp - s->stack_lo);
+		switch_in(s, s, false, sp, cancel_main);
+		checker_scratch((void *)s->stack_lo, s->stack_hi - s->stack_lo);
 		now = switched_back(s, up);
 	}
 	s->ended = now;

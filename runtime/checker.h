@@ -1,17 +1,33 @@
 /*
- * checker.h - what valgrind has to be told; nothing at all where it is not installed, a few idle instructions
- * where it is
+ * checker.h - what valgrind and AddressSanitizer have to be told
+ *
+ * For valgrind, nothing at all where it was not installed when we were built, a few idle instructions where it was. For the
+ * sanitizer, a test whether it is there.
  */
 #ifndef STINT_CHECKER_H
 #define STINT_CHECKER_H
+
+#include <stddef.h>
+
+extern void __asan_unpoison_memory_region(const volatile void *p, size_t n) __attribute__((weak));
 
 #if __has_include(<valgrind/memcheck.h>)
 #include <valgrind/memcheck.h>
 #define checker_is_stack(lo, hi) ((void)VALGRIND_STACK_REGISTER(lo, hi))
 #define checker_defined(p, n) ((void)VALGRIND_MAKE_MEM_DEFINED(p, n))
+#define checker_undefined(p, n) ((void)VALGRIND_MAKE_MEM_UNDEFINED(p, n))
 #else
 #define checker_is_stack(lo, hi) ((void)0)
 #define checker_defined(p, n) ((void)0)
+#define checker_undefined(p, n) ((void)0)
 #endif
+
+/* a part of a stack whose frames were given up: it may be written, and its contents mean nothing */
+static inline void checker_scratch(void *p, size_t n)
+{
+	if (__asan_unpoison_memory_region)
+		__asan_unpoison_memory_region(p, n);
+	checker_undefined(p, n);
+}
 
 #endif

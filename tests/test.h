@@ -32,7 +32,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* No "volatile bool" in tests: gcc 12 with -fsanitize=bool reads one once and not again. */
+/* No "volatile bool" in tests: with -fsanitize=bool gcc 12 reads one once and not again. */
 
 #define WATCHDOG_SECONDS 300
 

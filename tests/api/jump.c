@@ -61,6 +61,7 @@ static void *sigjumps_about(void *arg)
 static void stop_often(stint_fn *fn, int slices)
 {
 	jmp_buf mine;
+	int64_t end = now_ns() + INT64_C(10000000000);
 	struct rng r;
 	stint_t *s;
 
@@ -69,7 +70,7 @@ static void stop_often(stint_fn *fn, int slices)
 	jumps = 0;
 	s = stint_launch(fn, (void *)&leave, STINT_US(50));
 	CHECK(s);
-	for (int i = 0; i < slices || jumps < 100; i++) {
+	for (int i = 0; (i < slices && now_ns() < end) || jumps < 100; i++) {
 		CHECK_INT(stint_resume(s, STINT_US(1 + rng_below(&r, 80))), ==, ETIMEDOUT);
 		if (!setjmp(mine))
 			longjmp(mine, 1);

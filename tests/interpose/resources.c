@@ -366,7 +366,7 @@ static void reused_stream(void)
 }
 
 /* flockfile keeps the call from being stopped until funlockfile */
-static volatile bool in_lock;
+static volatile int in_lock;
 
 static void *locks_stream(void *arg)
 {
