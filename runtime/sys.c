@@ -45,6 +45,7 @@ int sys_init(void)
 	FIND(fclose);
 	FIND(pclose);
 	FIND(closedir);
+	FIND(dlopen);
 	FIND(dlclose);
 	FIND(pthread_mutex_unlock);
 	FIND(pthread_rwlock_unlock);

@@ -34,6 +34,7 @@ struct sys_functions {
 	int (*fclose)(FILE *);
 	int (*pclose)(FILE *);
 	int (*closedir)(DIR *);
+	void *(*dlopen)(const char *, int);
 	int (*dlclose)(void *);
 	int (*pthread_mutex_unlock)(pthread_mutex_t *);
 	int (*pthread_rwlock_unlock)(pthread_rwlock_t *);

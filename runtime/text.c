@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
+#include <gnu/lib-names.h>
 #include <link.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,7 @@ struct range {
 struct object {
 	struct range text;
 	uintptr_t eh_header;
-	bool ours;              /* this library */
+	bool passes_on;         /* this library and sanitizers: they call libc's functions for the program */
 };
 
 static struct object objects[OBJECTS_MAX];
@@ -45,14 +46,19 @@ extern const char __stop_stint_text[] __attribute__((visibility("hidden")));
 
 static bool is_runtime_name(const char *path)
 {
-	static const char *const names[] = { "libc.so", "ld-linux", "libasan.", "libubsan.", "libtsan.", "liblsan." };
 	const char *base = strrchr(path, '/');
 
 	base = base ? base + 1 : path;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (!strncmp(base, names[i], strlen(names[i])))
-			return true;
-	return false;
+	return !strncmp(base, "libc.so", 7) || !strncmp(base, "ld-linux", 8);
+}
+
+static bool is_sanitizer_name(const char *path)
+{
+	const char *base = strrchr(path, '/');
+
+	base = base ? base + 1 : path;
+	return !strncmp(base, "libasan.", 8) || !strncmp(base, "libubsan.", 9) || !strncmp(base, "liblsan.", 8) ||
+	       !strncmp(base, "libclang_rt.", 12);
 }
 
 static int add_object(struct dl_phdr_info *info, size_t size, void *arg)
@@ -75,8 +81,10 @@ static int add_object(struct dl_phdr_info *info, size_t size, void *arg)
 			o.text.end = begin + ph->p_memsz;
 	}
 	/* linked into a program, as tests do, only the section counts: the rest is the program */
-	o.ours = *info->dlpi_name && (uintptr_t)__start_stint_text - o.text.begin < o.text.end - o.text.begin;
-	if (nobjects < OBJECTS_MAX && o.text.end && (o.ours || is_runtime_name(info->dlpi_name)))
+	o.passes_on = is_sanitizer_name(info->dlpi_name) ||
+	              (*info->dlpi_name &&
+	               (uintptr_t)__start_stint_text - o.text.begin < o.text.end - o.text.begin);
+	if (nobjects < OBJECTS_MAX && o.text.end && (o.passes_on || is_runtime_name(info->dlpi_name)))
 		objects[nobjects++] = o;
 	return 0;
 }
@@ -136,18 +144,25 @@ static int by_begin(const void *a, const void *b)
 
 int text_init(const char *const *names, size_t n)
 {
+	void *libc = sys.dlopen(LIBC_SO, RTLD_LAZY | RTLD_NOLOAD);     /* a sanitizer may stand in front of it */
+
 	nobjects = 0;
 	sys.dl_iterate_phdr(add_object, NULL);
 	exempt = sys_alloc(n * sizeof(*exempt));
-	if (!exempt)
+	if (!exempt) {
+		if (libc)
+			sys.dlclose(libc);
 		return ENOMEM;
+	}
 	for (size_t i = 0; i < n; i++) {
-		uintptr_t pc = (uintptr_t)dlsym(RTLD_NEXT, names[i]);
+		uintptr_t pc = (uintptr_t)dlsym(libc ? libc : RTLD_NEXT, names[i]);
 		struct range r;
 
 		if (pc && text_function(pc, &r.begin, &r.end))
 			exempt[nexempt++] = r;
 	}
+	if (libc)
+		sys.dlclose(libc);
 	qsort(exempt, nexempt, sizeof(*exempt), by_begin);
 	return 0;
 }
@@ -176,7 +191,7 @@ bool text_may_stop_insig(struct frame *f)
 
 	if (f->pc >= (uintptr_t)__start_stint_text && f->pc < (uintptr_t)__stop_stint_text)
 		return false;
-	while (o = object_of(f->pc), o && !(o->ours && calls)) {
+	while (o = object_of(f->pc), o && !(o->passes_on && calls)) {
 		const unsigned char *fde = is_exempt(f->pc) ? text_function(f->pc, &begin, &end) : NULL;
 
 		if (!fde || calls++ == CALLS_MAX || !unwind_step(f, fde))
@@ -190,5 +205,5 @@ bool text_is_runtime(const void *pc)
 {
 	const struct object *o = object_of((uintptr_t)pc);
 
-	return o && !o->ours;
+	return o && !o->passes_on;
 }

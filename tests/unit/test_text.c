@@ -86,10 +86,13 @@ START_TEST(loader)
 }
 END_TEST
 
+/* under AddressSanitizer the program's memcpy is not libc's */
 START_TEST(pure_functions)
 {
 	static const char *const names[] = { "memcpy", "memset", "memmove", "memchr", "strlen" };
 
+	if (getenv("STINT_ASAN"))
+		return;
 	start();
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		uintptr_t pc = libc_function(names[i]);
