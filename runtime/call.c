@@ -1,16 +1,18 @@
 /*
  * call.c - preemptible function calls: the public interface of <stint/call.h>
  *
- * The calls running on a kernel thread form a chain: the kernel thread's own code launched the first, which launched the
- * next, and so on to the innermost, which has the CPU. Each link has a deadline; eff is the earliest of its own
- * and those around it. When one passes, the chain is cut in front of the outermost link that is out of time: its caller
- * continues, and the cut chain is one stopped call, whose inner links go on with it when it is resumed.
+ * The calls running on a kernel thread form a chain: the kernel thread's own code launched the first, which
+ * launched the next, and so on to the innermost, which has the CPU. Each link has a deadline; eff is the
+ * earliest of its own and those around it. When one passes, the chain is cut in front of the outermost link
+ * that is out of time: its caller continues, and the cut chain is one stopped call, whose inner links go on
+ * with it when it is resumed.
  *
- * A call's clock stands still while it is stopped: resuming moves the deadlines of its inner links by the time in between.
+ * A call's clock stands still while it is stopped: resuming moves the deadlines of its inner links by the time
+ * in between.
  *
- * State: READY, TIMED_OUT and PAUSED can be moved to RUNNING, by one compare-and-swap that makes the mover the owner; only
- * the owner writes it again, with release, when the call is off its stack. So a call is never resumed on one kernel thread
- * while another is still leaving its stack.
+ * State: READY, TIMED_OUT and PAUSED can be moved to RUNNING, by one compare-and-swap that makes the mover the
+ * owner; only the owner writes it again, with release, when the call is off its stack. So a call is never
+ * resumed on one kernel thread while another is still leaving its stack.
  *
  * Everything here that runs in a call runs with preemption disabled in that call, from the first look at shared
  * things to the last; the switch carries depth along in the stint.
@@ -174,9 +176,9 @@ static inline struct stint *set_deadlines(struct stint *s, struct stint *up, uin
 }
 
 /*
- * Put @leaf on the CPU; returns when @s is back. @sp: start @entry there; NULL: go on. Once current is published a tick
- * on either side of the switch keeps the timer right, and one that comes when the time is already up is noted in
- * the leaf, whose depth is above 0 until it has its own stack.
+ * Put @leaf on the CPU; returns when @s is back. @sp: start @entry there; NULL: go on. Once current is
+ * published a tick on either side of the switch keeps the timer right, and one that comes when the time is
+ * already up is noted in the leaf, whose depth is above 0 until it has its own stack.
  */
 static inline __attribute__((always_inline)) void switch_in(struct stint *s, struct stint *leaf, bool exact,
                                                             void *sp, arch_entry *entry)
@@ -233,7 +235,8 @@ static inline __attribute__((always_inline)) int finish(struct stint *s, struct 
 }
 
 /* @s is RUNNING and ours, and @up (the call we are in, or NULL) has preemption disabled */
-static inline __attribute__((always_inline)) int run(struct stint *s, struct kthread *kt, struct stint *up, stint_ns timeout, int before)
+static inline __attribute__((always_inline)) int run(struct stint *s, struct kthread *kt, struct stint *up,
+                                                      stint_ns timeout, int before)
 {
 	uint64_t now = clock_now();
 	struct stint *leaf;
@@ -539,7 +542,7 @@ static void end_call(struct stint *s, struct kthread *kt, struct stint *up)
 
 static void release(struct stint *s, struct kthread *kt);
 
-/* A child that another kernel thread is running right now is left to it: nobody can free it any more, but nothing breaks. */
+/* A child that another kernel thread is running right now is left to it: nobody frees it, but nothing breaks. */
 static void end_children(struct stint *s, struct kthread *kt, struct stint *up)
 {
 	struct stint *inner = s->inner, *c;

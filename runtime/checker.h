@@ -1,8 +1,8 @@
 /*
  * checker.h - what valgrind and AddressSanitizer have to be told
  *
- * For valgrind, nothing at all where it was not installed when we were built, a few idle instructions where it was. For the
- * sanitizer, a test whether it is there.
+ * For valgrind, nothing at all where it was not installed when we were built, a few idle instructions where it
+ * was. For the sanitizer, a test whether it is there.
  */
 #ifndef STINT_CHECKER_H
 #define STINT_CHECKER_H

@@ -1,9 +1,12 @@
 /*
  * clock.c - calibration of the time stamp counter
  *
- * Two samples of (counter, CLOCK_MONOTONIC) at least a millisecond apart give the rate; each sample is the tightest of
- * a few, so that an interrupt between the two reads does not count. Signal context: clock_now() and
- * the conversions are plain arithmetic and may be used there.
+ * Two samples of (counter, CLOCK_MONOTONIC) at least a millisecond apart give the rate; each sample is the
+ * tightest of a few, so that an interrupt between the two reads does not count. What a sample leaves uncertain
+ * is added to the rate: a deadline may come late by that, never early. The longer the samples lie apart the
+ * less it is, so a long span takes a new second sample when twice the time has passed since the last.
+ *
+ * Signal context: clock_now() and clock_ns() are plain arithmetic and may be used there.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -15,14 +18,18 @@
 #define CALIBRATION_NS 1000000
 #define SHIFT 32
 
+#define LONG_SPAN_NS 100000000
+
 struct sample {
 	uint64_t cycles, ns;
+	uint64_t doubt;         /* cycles; to either side */
 };
 
 bool clock_use_tsc;
 
 static struct sample first;
-static uint64_t cycles_per_ns = (uint64_t)1 << SHIFT;   /* both 32.32 fixed point */
+static uint64_t apart;          /* ns between the samples in use; relaxed: two that refine at once do the same */
+static uint64_t cycles_per_ns = (uint64_t)1 << SHIFT;   /* both 32.32 fixed point; relaxed, each is right by itself */
 static uint64_t ns_per_cycle = (uint64_t)1 << SHIFT;
 
 uint64_t clock_fallback(void)
@@ -35,7 +42,7 @@ uint64_t clock_fallback(void)
 
 static struct sample sample(void)
 {
-	struct sample best = { 0, 0 };
+	struct sample best = { 0, 0, 0 };
 	uint64_t width = UINT64_MAX;
 
 	for (int i = 0; i < 5; i++) {
@@ -43,7 +50,7 @@ static struct sample sample(void)
 
 		if (after - before < width) {
 			width = after - before;
-			best = (struct sample){ before + width / 2, ns };
+			best = (struct sample){ before + width / 2, ns, width / 2 + 1 };
 		}
 	}
 	return best;
@@ -69,6 +76,17 @@ void clock_begin(void)
 	first = sample();
 }
 
+static void set_rate(const struct sample *second)
+{
+	uint64_t ns = second->ns - first.ns, cycles = second->cycles - first.cycles;
+	uint64_t doubt = first.doubt + second->doubt;
+
+	__atomic_store_n(&cycles_per_ns, (uint64_t)(((unsigned __int128)(cycles + doubt) << SHIFT) / ns),
+	                 __ATOMIC_RELAXED);
+	__atomic_store_n(&ns_per_cycle, (uint64_t)(((unsigned __int128)ns << SHIFT) / cycles), __ATOMIC_RELAXED);
+	__atomic_store_n(&apart, ns, __ATOMIC_RELAXED);
+}
+
 void clock_init(void)
 {
 	struct sample second;
@@ -78,11 +96,18 @@ void clock_init(void)
 	do
 		second = sample();
 	while (second.ns - first.ns < CALIBRATION_NS);
-	cycles_per_ns = (uint64_t)(((unsigned __int128)(second.cycles - first.cycles) << SHIFT) /
-	                           (second.ns - first.ns));
-	ns_per_cycle = (uint64_t)(((unsigned __int128)(second.ns - first.ns) << SHIFT) /
-	                          (second.cycles - first.cycles));
+	set_rate(&second);
 	clock_use_tsc = true;
+}
+
+static void refine(void)
+{
+	struct sample second;
+
+	if (clock_ns(arch_cycles() - first.cycles) / 2 < (stint_ns)__atomic_load_n(&apart, __ATOMIC_RELAXED))
+		return;
+	second = sample();
+	set_rate(&second);
 }
 
 uint64_t clock_cycles(stint_ns span)
@@ -91,13 +116,15 @@ uint64_t clock_cycles(stint_ns span)
 
 	if (span == STINT_FOREVER)
 		return UINT64_MAX;
-	c = (((unsigned __int128)(uint64_t)span * cycles_per_ns) >> SHIFT) + 1;
+	if (span > LONG_SPAN_NS && clock_use_tsc)
+		refine();
+	c = (((unsigned __int128)(uint64_t)span * __atomic_load_n(&cycles_per_ns, __ATOMIC_RELAXED)) >> SHIFT) + 1;
 	return c > UINT64_MAX ? UINT64_MAX : (uint64_t)c;
 }
 
 stint_ns clock_ns(uint64_t cycles)
 {
-	unsigned __int128 ns = ((unsigned __int128)cycles * ns_per_cycle) >> SHIFT;
+	unsigned __int128 ns = ((unsigned __int128)cycles * __atomic_load_n(&ns_per_cycle, __ATOMIC_RELAXED)) >> SHIFT;
 
 	return ns > INT64_MAX ? INT64_MAX : (stint_ns)ns;
 }

@@ -3,7 +3,7 @@
  *
  * All deadlines are in cycles of the time stamp counter: reading it costs 10 ns and no system call. Where the
  * kernel does not trust the counter, "cycles" are nanoseconds of CLOCK_MONOTONIC. Both run at the same
- * rate to within some ten parts per million, so the timer (which counts nanoseconds) may fire a little to
+ * rate, known to some ten parts per million, so the timer (which counts nanoseconds) may fire a little to
  * either side of a deadline; the handler compares again and waits or re-arms, never stops a call early.
  */
 #ifndef STINT_CLOCK_H

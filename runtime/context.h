@@ -105,13 +105,11 @@ struct stint {
 
 	/* signal mask, see preempt.c */
 	uint64_t mask, caller_mask;
-	uint64_t seen_mask_gen;
 
 	/* its slot, see stack.c and tcb.c */
 	struct stint *next_free;
 	struct stint_class *size_class;
 	struct slab *slab;
-	unsigned tls_generation;
 	int fake_tid;
 	bool tcb_ready;
 	char name[STINT_NAME_SIZE];

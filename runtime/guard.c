@@ -1,9 +1,10 @@
 /*
  * guard.c - a stack overflow in a call ends in a diagnosis
  *
- * The guard under every stack makes an overflow a SIGSEGV; the handler must run elsewhere, so each kernel thread
- * that runs calls gets an alternate signal stack unless the program gave it one. A fault in the guard of the call running here
- * is reported and then left to kill the process, as any overflow would; every other fault is the program's.
+ * The guard under every stack makes an overflow a SIGSEGV; the handler must run elsewhere, so each kernel
+ * thread that runs calls gets an alternate signal stack unless the program gave it one. A fault in the guard
+ * of the call running here is reported and then left to kill the process, as any overflow would; every other
+ * fault is the program's.
  *
  * Everything but init, start and stop is signal context, on the alternate stack: only write(2) and arithmetic.
  */

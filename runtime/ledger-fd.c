@@ -18,9 +18,9 @@
  * middle of an append on the same call. A slot is claimed by one atomic add, and holds a harmless old number
  * until it is written; lists are rearranged only where no append is in progress, with signals blocked.
  *
- * Rejected: a lock with signals blocked for each open, 0.4 us of system calls; a bit set in each call, 128 KiB to scan.
- * The table is for 2^20 descriptors, the kernel's own default limit (fs.nr_open); larger numbers are not
- * tracked. It is zeroed memory of which only the touched pages exist.
+ * Rejected: a lock with signals blocked for each open, 0.4 us of system calls; a bit set in each call, 128 KiB
+ * to scan. The table is for 2^20 descriptors, the kernel's own default limit (fs.nr_open); larger numbers are
+ * not tracked. It is zeroed memory of which only the touched pages exist.
  */
 #include "context.h"
 #include "ledger-private.h"

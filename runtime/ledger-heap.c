@@ -5,19 +5,20 @@
  *
  *      word 0: next chunk of the call    word 1: the call    words 2..63: block, or free
  *
- * A block entered has the index of its entry in the last eight bytes of its usable size, so that whoever frees it finds
- * the entry without a search. These bytes are only a hint: a block that was never entered may by chance end in anything. What counts is that
- * the entry names the block. Two blocks alive never have the same address, so an entry that names a block is that block's;
- * this needs no generation counts, and old entries in chunks that were given back do no harm.
+ * A block entered has the index of its entry in the last eight bytes of its usable size, so that whoever frees
+ * it finds the entry without a search. These bytes are only a hint: a block that was never entered may by
+ * chance end in anything. What counts is that the entry names the block. Two blocks alive never have the same
+ * address, so an entry that names a block is that block's; this needs no generation counts, and old entries in
+ * chunks that were given back do no harm.
  *
- * Who takes a block out: the call itself by a plain store; anyone else, and the release at cancel, by compare-and-swap from the
- * block to GONE. Exactly one of a release and a foreign free wins, and only the winner frees.
- * An entry made GONE by someone else is found again when the call needs entries.
+ * Who takes a block out: the call itself by a plain store; anyone else, and the release at cancel, by
+ * compare-and-swap from the block to GONE. Exactly one of a release and a foreign free wins, and only the
+ * winner frees. An entry made GONE by someone else is found again when the call needs entries.
  *
- * heap_lock protects the list of unused chunks; nests inside nothing. No signal context: malloc is not for handlers.
- * Tried and rejected: a hash table (a lock or two for each malloc, and cancel must search it); a header in front of the
- * block (free would have to know whether there is one, and free may not be ours); an allocator of our own for each call (a completed call's
- * blocks outlive it).
+ * heap_lock protects the list of unused chunks; nests inside nothing. No signal context: malloc is not for
+ * handlers. Tried and rejected: a hash table (a lock or two for each malloc, and cancel must search it); a
+ * header in front of the block (free would have to know whether there is one, and free may not be ours); an
+ * allocator of our own for each call (a completed call's blocks outlive it).
  */
 #define _GNU_SOURCE
 #include <string.h>

@@ -186,10 +186,10 @@ static bool is_wait_on(const struct lock_ledger *l, const ucontext_t *uc)
 }
 
 /*
- * A call that is stopped in a futex wait for a mutex and then cancelled leaves nothing behind: the kernel takes a waiter
- * off its queue before it lets a signal in, and one that was woken already returns 0 and is not
- * stopped. So no wake can have been meant for it, and none need be passed on. At most the lock's word still says that
- * somebody waits, which costs its owner one system call.
+ * A call that is stopped in a futex wait for a mutex and then cancelled leaves nothing behind: the kernel
+ * takes a waiter off its queue before it lets a signal in, and one that was woken already returns 0 and is not
+ * stopped. So no wake can have been meant for it, and none need be passed on. At most the lock's word still
+ * says that somebody waits, which costs its owner one system call.
  */
 bool ledger_wait_insig(const struct stint *s, const ucontext_t *uc)
 {

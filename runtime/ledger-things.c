@@ -6,10 +6,11 @@
  * on one of its owner's lists. Striking and releasing both begin by taking the entry out under the lock; so it
  * is given back once.
  *
- * things_lock protects both treaps, the owners' lists, `mapped` and `thing_fds` of all ledgers, and the pool of nodes. It
- * nests in nothing, and nothing is called under it but the move of ledger_map_move(), one system call. Its holder
- * has all signals blocked: a handler of the program may well call munmap(), and the tick would stop a call with
- * the lock held. So it is a plain futex word, without an owner, usable on whatever thread identity.
+ * things_lock protects both treaps, the owners' lists, `mapped` and `thing_fds` of all ledgers, and the pool
+ * of nodes. It nests in nothing, and nothing is called under it but the move of ledger_map_move(), one system
+ * call. Its holder has all signals blocked: a handler of the program may well call munmap(), and the tick
+ * would stop a call with the lock held. So it is a plain futex word, without an owner, usable on whatever
+ * thread identity.
  *
  * Nodes come from mapped chunks of their own and stay for later use: mmap() in a signal handler must not enter
  * the heap that it may have interrupted.

@@ -7,26 +7,29 @@
  *
  * May it be stopped here? In this order:
  *
- *   stack     the stack pointer lies in the call's own stack: not in a switch, on an alternate stack, in a foreign coroutine
+ *   stack     the stack pointer lies in the call's own stack: not in a switch, on an alternate stack, in a
+ *             foreign coroutine
  *   depth     preemption is not disabled; if it is, the deadline is noted and preempt_enable() takes it
  *   handler   no signal handler of the program is running on the call
- *   text      the program counter is not in libc or ld.so, bar functions known to be safe that the program called, nor at
- *             the end of this handler (a tick there would leave one signal frame under another, and with ticks that come fast enough the
- *             stack would fill)
+ *   text      the program counter is not in libc or ld.so, bar functions known to be safe that the program
+ *             called, nor at the end of this handler (a tick there would leave one signal frame under another,
+ *             and with ticks that come fast enough the stack would fill)
  *
- * A tick that is refused has been consumed, so the timer is set to try again; all but depth, which is sure to be taken.
- * In a wait for a lock, or in a blocking call that acquires something, depth is set but the call may be stopped at the
- * system call instruction itself: the kernel puts the program counter back there exactly when it has done nothing yet.
+ * A tick that is refused has been consumed, so the timer is set to try again; all but depth, which is sure to
+ * be taken. In a wait for a lock, or in a blocking call that acquires something, depth is set but the call may
+ * be stopped at the system call instruction itself: the kernel puts the program counter back there exactly
+ * when it has done nothing yet.
  *
- * Signals: all are blocked while the handler decides (ticks that come faster than the handler gets going would nest until the
- * stack overflows; a handler of the program might jump out of ours), so it unblocks them before it switches. The signal mask belongs to the kernel
- * thread: a call that never changed it runs with its resumer's. If the resumer's may have changed in between, the mask in the signal frame
- * is brought up to date before rt_sigreturn installs it. A call that did change it has a mask of its own, swapped at each switch.
- * The frame also holds the alternate stack of the kernel thread that took the signal; rt_sigreturn would install it on whichever thread
- * executes it. It is made invalid, which the kernel ignores silently.
+ * Signals: all are blocked while the handler decides (ticks that come faster than the handler gets going would
+ * nest until the stack overflows; a handler of the program might jump out of ours), so it unblocks them before
+ * it switches. The signal mask belongs to the kernel thread: a call that never changed it runs with its
+ * resumer's. If the resumer's may have changed in between, the mask in the signal frame is brought up to date
+ * before rt_sigreturn installs it. A call that did change it has a mask of its own, swapped at each switch.
+ * The frame also holds the alternate stack of the kernel thread that took the signal; rt_sigreturn would
+ * install it on whichever thread executes it. It is made invalid, which the kernel ignores silently.
  *
- * Tried and rejected: SA_NODEFER in place of the system call that unblocks (see above); switching from a trampoline that the
- * handler returns into, which must save the whole extended state by itself.
+ * Tried and rejected: SA_NODEFER in place of the system call that unblocks (see above); switching from a
+ * trampoline that the handler returns into, which must save the whole extended state by itself.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -229,7 +232,7 @@ STINT_TEXT static void take_insig(struct stint *s, struct stint *l, ucontext_t *
 	} while (s->pending);
 }
 
-/* Not due yet: see to it that a tick comes when it is. True: it is so near that waiting was cheaper, and now it is due. */
+/* Not due yet: see to it that a tick comes when it is. True: it was cheaper to wait, and now it is due. */
 static bool wait_or_arm_insig(struct kthread *kt, uint64_t now, uint64_t eff)
 {
 	if (eff - now <= tick_slack) {

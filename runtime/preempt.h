@@ -57,8 +57,8 @@ static inline void preempt_leave_alone(struct stint *s, int how)
 struct stint *preempt_expired(struct stint *s, uint64_t now);
 
 /*
- * The program jumps out of its signal handler, which may have interrupted one of our wrappers (an accept that it wants to
- * give up) or the end of our own handler: what they had disabled is enabled again.
+ * The program jumps out of its signal handler, which may have interrupted one of our wrappers (an accept that
+ * it wants to give up) or the end of our own handler: what they had disabled is enabled again.
  */
 void preempt_jumped(struct stint *s);
 

@@ -1,9 +1,9 @@
 /*
  * signals.c - see signals.h
  *
- * actions[] holds what the program asked for. It is read in signal context without a lock: an entry is two copies
- * and an index that is published with release, so a handler sees the old action or the new one, never half of each. The
- * writers' lock is held with all signals blocked, because sigaction() is async-signal-safe.
+ * actions[] holds what the program asked for. It is read in signal context without a lock: an entry is two
+ * copies and an index that is published with release, so a handler sees the old action or the new one, never
+ * half of each. The writers' lock is held with all signals blocked, because sigaction() is async-signal-safe.
  *
  * Before stint has started, and in programs that never launch a call, handlers go to the kernel as they are.
  */

@@ -5,10 +5,10 @@
  * mappings; guards are markers in the page table where the kernel has them (Linux 6.13), else protected
  * pages, which split the mapping and meet vm.max_map_count near 32 000 stacks.
  *
- * A slot is cold (nothing resident, no thread control block), hot (idle, ready to use), or in use. A kernel thread
- * keeps some hot slots of the default size for itself, without a lock; the rest of the hot ones are in a common
- * list, up to HOT_BYTES for each size; beyond that an idle slot is made cold and its pages are returned. Slabs are never
- * unmapped: a stale handle must find a freed call, not a fault.
+ * A slot is cold (nothing resident, no thread control block), hot (idle, ready to use), or in use. A kernel
+ * thread keeps some hot slots of the default size for itself, without a lock; the rest of the hot ones are in
+ * a common list, up to HOT_BYTES for each size; beyond that an idle slot is made cold and its pages are
+ * returned. Slabs are never unmapped: a stale handle must find a freed call, not a fault.
  *
  * stack_lock protects classes, slabs and common lists; nests inside nothing. Nothing here runs in signal context,
  * except stack_in_guard(), which reads what never changes while the slot is in use.

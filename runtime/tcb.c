@@ -2,8 +2,8 @@
  * tcb.c - a glibc thread control block for each stint
  *
  * To glibc each stint simply is a thread: it has its own errno, __thread variables, locale, malloc cache and
- * key values, so nothing thread-safe in glibc can tell where it was stopped and where it goes on. glibc has no public way
- * to make such a block, so we use what it has for its own threads and for debuggers:
+ * key values, so nothing thread-safe in glibc can tell where it was stopped and where it goes on. glibc has no
+ * public way to make such a block, so we use what it has for its own threads and for debuggers:
  *
  *   _dl_allocate_tls       makes the vector of TLS blocks and copies the initial images (ld.so)
  *   __ctype_init           makes isalpha() work in it (libc)
@@ -131,11 +131,6 @@ size_t tcb_above(void)
 size_t tcb_align(void)
 {
 	return layout.align;
-}
-
-void tcb_set_tid(void *tp, int tid)
-{
-	AT(tp, layout.tid, int) = tid;
 }
 
 void *tcb_robust_head(void *tp)

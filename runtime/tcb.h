@@ -23,7 +23,7 @@ size_t tcb_align(void);
 /* on the kernel thread's own identity or in a call with preemption disabled; memory at s->tp is zero */
 int tcb_make(struct stint *s);          /* 0 or ENOMEM */
 void tcb_destroy(struct stint *s);      /* the memory may then be dropped */
-int tcb_fresh(struct stint *s);         /* 0 or ENOMEM; thread variables back to their initial image: the next call's start */
+int tcb_fresh(struct stint *s);         /* for the next call: initial thread variables; 0 or ENOMEM */
 
 /* on the stint itself, at its end: thread_local and key destructors, locale, errno */
 void tcb_finish(void);
@@ -32,7 +32,6 @@ void tcb_finish(void);
 void tcb_modules_changed(void);
 
 int tcb_anchor_start(void);             /* again, in a forked child; 0 or an errno value */
-void tcb_set_tid(void *tp, int tid);
 void *tcb_robust_head(void *tp);
 int *tcb_errno(const struct stint *s);
 

@@ -182,7 +182,7 @@ static bool is_exempt(uintptr_t pc)
 	return lo < nexempt && exempt[lo].begin <= pc;
 }
 
-/* An exempt function that libc called may be under a lock that libc holds: all the way up to code that is not libc's. */
+/* An exempt function that libc called may be under a lock of libc's: look all the way up to other code. */
 bool text_may_stop_insig(struct frame *f)
 {
 	const struct object *o;

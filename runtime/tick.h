@@ -7,14 +7,15 @@
  *  - A launch whose deadline lies beyond the next tick arms nothing: that tick will look again. A call that
  *    completes disarms nothing. A stream of short calls costs one tick a timeout, and no system call else.
  *  - When it fires, it is off, until someone has a deadline again. (A periodic timer would save the arming for a
- *    call resumed slice after slice, but its ticks drift against the deadlines by whatever the caller does in between, and each that
- *    comes early by more than a moment costs a tick.)
+ *    call resumed slice after slice, but its ticks drift against the deadlines by whatever the caller does in
+ *    between, and each that comes early by more than a moment costs a tick.)
  *  - A call resumed after it timed out will most likely use its whole slice, so there the timer is
  *    armed anew if the next tick would come early: an extra tick costs more than arming.
  *
- * kt->armed is when the timer's next expiry is due; NEVER when it is off. It is written by the kernel thread itself and by
- * the handler on it. The order is always: publish the deadline (kt->current), then look at armed; so a tick
- * that lands in between either sees the deadline and arms for it, or came before and armed still tells the truth.
+ * kt->armed is when the timer's next expiry is due; NEVER when it is off. It is written by the kernel thread
+ * itself and by the handler on it. The order is always: publish the deadline (kt->current), then look at
+ * armed; so a tick that lands in between either sees the deadline and arms for it, or came before and armed
+ * still tells the truth.
  */
 #ifndef STINT_TICK_H
 #define STINT_TICK_H

@@ -1,9 +1,9 @@
 /*
  * dir.c - directories
  *
- * opendir() and fdopendir() enter, closedir() strikes; the rest locks the DIR. fdopendir() takes the descriptor's entry over;
- * over a descriptor that is not the call's the directory is not entered, because there is no way
- * to give it back without closing that descriptor.
+ * opendir() and fdopendir() enter, closedir() strikes; the rest locks the DIR. fdopendir() takes the
+ * descriptor's entry over; over a descriptor that is not the call's the directory is not entered, because
+ * there is no way to give it back without closing that descriptor.
  *
  * scandir(), glob(), ftw() and their kin keep a DIR and memory of libc's until they return, so they run with
  * preemption disabled, callbacks of the program included. What scandir() and glob() return is entered.

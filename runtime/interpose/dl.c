@@ -1,9 +1,10 @@
 /*
  * dl.c - loading libraries
  *
- * dlopen and dlclose run constructors and destructors under the loader's lock, so a call is not stopped in them. New
- * thread variables are set up in all our thread control blocks. dlsym and its like take the lock too, but run no code outside ld.so and
- * libc: the rule on the program counter covers them, and as they look at who calls them they are not wrapped.
+ * dlopen and dlclose run constructors and destructors under the loader's lock, so a call is not stopped in
+ * them. New thread variables are set up in all our thread control blocks. dlsym and its like take the lock
+ * too, but run no code outside ld.so and libc: the rule on the program counter covers them, and as they look
+ * at who calls them they are not wrapped.
  *
  * dlopen too looks at who calls: its RUNPATH is searched, and $ORIGIN is its directory. The caller is us now, so for
  * a caller that has a RUNPATH, or a name that has a $, the search is done here, with the list that ld.so gives out.

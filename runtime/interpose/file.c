@@ -85,8 +85,8 @@ static int enter_pair(struct stint *s, int r, const int fds[2])
 	}
 
 /*
- * Hands out a descriptor, or -1, and may have to wait for it. SA_RESTART has the system call issued again after a stop;
- * a socket with a timeout (SO_RCVTIMEO) returns EINTR instead, which the caller must not see.
+ * Hands out a descriptor, or -1, and may have to wait for it. SA_RESTART has the system call issued again
+ * after a stop; a socket with a timeout (SO_RCVTIMEO) returns EINTR instead, which the caller must not see.
  */
 #define WAITS(name, params, args)                                             \
 	WRAPPER int name params                                               \

@@ -8,8 +8,8 @@
  * A block that someone else allocated and the call only resizes stays someone else's: the caller's vector that
  * grew in a call is not freed when the call is cancelled.
  *
- * Outside calls, free and realloc look for an entry only while some call has any (ledger_heap_live): a call's block may be
- * freed by anyone.
+ * Outside calls, free and realloc look for an entry only while some call has any (ledger_heap_live): a call's
+ * block may be freed by anyone.
  */
 #define _GNU_SOURCE
 #include <errno.h>

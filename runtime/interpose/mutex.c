@@ -1,8 +1,9 @@
 /*
  * mutex.c - locks, condition variables, semaphores
  *
- * What a call locks is entered and given back when it is cancelled. To the C library each call is a thread with an identity of its
- * own, so owner checks (recursive, error-checking mutexes) work between a call and its caller, too.
+ * What a call locks is entered and given back when it is cancelled. To the C library each call is a thread
+ * with an identity of its own, so owner checks (recursive, error-checking mutexes) work between a call and its
+ * caller, too.
  *
  * A call that waits must be stoppable, or it could wait for ever for what its own caller holds. How depends on what a
  * waiter leaves in the lock, because a stopped call may be cancelled:
@@ -52,8 +53,8 @@ static bool earlier(const struct timespec *a, const struct timespec *b)
 }
 
 /*
- * When to stop waiting: at @user (NULL: never), or at the call's deadline. Nested in a region with preemption disabled
- * there is no stopping, so there only @user counts. Call it with preemption disabled once.
+ * When to stop waiting: at @user (NULL: never), or at the call's deadline. Nested in a region with preemption
+ * disabled there is no stopping, so there only @user counts. Call it with preemption disabled once.
  */
 static struct limit limit_of(const struct stint *s, clockid_t clock, const struct timespec *user)
 {
@@ -216,8 +217,9 @@ static bool has_passed(clockid_t clock, const struct timespec *at)
 }
 
 /*
- * The mutex is not held while the call waits, and is again when it returns, whatever it returns. Where the library takes it
- * again the call may be stopped; the other wait in there is for a word that is not the mutex's.
+ * The mutex is not held while the call waits, and is again when it returns, whatever it returns. Where the
+ * library takes it again the call may be stopped; the other wait in there is for a word that is not the
+ * mutex's.
  */
 static int wait_cond(struct stint *s, pthread_cond_t *c, pthread_mutex_t *m, clockid_t clock,
                      const struct timespec *user, const void *caller)

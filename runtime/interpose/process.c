@@ -1,11 +1,11 @@
 /*
  * process.c - fork and exit
  *
- * fork: glibc takes the calling thread for the one thread that lives on, writes the child's id into its control
- * block, and recycles the stacks of all others. So a call forks on the identity of the kernel thread under it, not
- * on its own. The child goes on with the same chain of calls; the POSIX timer was not inherited, so it gets a new one,
- * and the anchor thread is started again. Calls that other kernel threads were running stay RUNNING in the child for ever:
- * their threads are gone.
+ * fork: glibc takes the calling thread for the one thread that lives on, writes the child's id into its
+ * control block, and recycles the stacks of all others. So a call forks on the identity of the kernel thread
+ * under it, not on its own. The child goes on with the same chain of calls; the POSIX timer was not inherited,
+ * so it gets a new one, and the anchor thread is started again. Calls that other kernel threads were running
+ * stay RUNNING in the child for ever: their threads are gone.
  *
  * exit: runs to the end of the process, whatever the call's deadline says.
  */

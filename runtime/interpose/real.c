@@ -1,10 +1,10 @@
 /*
  * real.c - looking up what is behind our wrappers
  *
- * real_functions[] (resolve.S) starts out with stubs; the first call of any wrapper comes here. That may be long before our
- * constructors run, from a library's own, on any thread, inside malloc inside ld.so. dlsym does not
- * allocate when it finds what it looks for; the malloc family stands first in the table so that it is there when a name
- * is missing and dlsym does. Two threads that come here at once write the same values.
+ * real_functions[] (resolve.S) starts out with stubs; the first call of any wrapper comes here. That may be
+ * long before our constructors run, from a library's own, on any thread, inside malloc inside ld.so. dlsym
+ * does not allocate when it finds what it looks for; the malloc family stands first in the table so that it is
+ * there when a name is missing and dlsym does. Two threads that come here at once write the same values.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -1,9 +1,10 @@
 /*
  * signal.c - signal handlers and masks
  *
- * Handlers get a trampoline (signals.h), so that a call is not stopped inside one and our EINTR can be told from theirs.
- * The preemption signal cannot be blocked once stint runs: a call that blocks all signals, as libraries like to do around
- * critical sections, can still be stopped; its own mask goes with it and does not leak into its caller.
+ * Handlers get a trampoline (signals.h), so that a call is not stopped inside one and our EINTR can be told
+ * from theirs. The preemption signal cannot be blocked once stint runs: a call that blocks all signals, as
+ * libraries like to do around critical sections, can still be stopped; its own mask goes with it and does not
+ * leak into its caller.
  *
  * The functions here are async-signal-safe before us and after us.
  */

@@ -6,9 +6,9 @@
  * terminal is not stopped there. Functions whose names end in _unlocked are left alone; the calls behind their
  * macros (__overflow and so on) are not, they rearrange the buffer.
  *
- * Functions that make a stream enter it in the ledger, fclose() and pclose() strike it, on whatever thread. A stream made by
- * fdopen() takes the descriptor's entry over; where the descriptor was not the call's, cancelling closes the stream
- * but leaves the descriptor open.
+ * Functions that make a stream enter it in the ledger, fclose() and pclose() strike it, on whatever thread. A
+ * stream made by fdopen() takes the descriptor's entry over; where the descriptor was not the call's,
+ * cancelling closes the stream but leaves the descriptor open.
  *
  * Not entered: what scanf's %m allocates.
  */

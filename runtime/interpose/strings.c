@@ -1,9 +1,9 @@
 /*
  * strings.c - functions that hand out a block from the heap, to be freed by their caller
  *
- * libc gets such blocks from its own malloc, and there the layer cannot tell them from those that libc keeps. So they are
- * entered in the call's ledger here, when they are handed out. In between preemption is disabled, so none is
- * lost.
+ * libc gets such blocks from its own malloc, and there the layer cannot tell them from those that libc keeps.
+ * So they are entered in the call's ledger here, when they are handed out. In between preemption is disabled,
+ * so none is lost.
  *
  * Context: any. Signal context: none.
  */
@@ -121,8 +121,8 @@ static bool is_mine(struct stint *s, void *p)
 typedef ssize_t read_line(char **line, size_t *size, int delimiter, FILE *f);
 
 /*
- * libc grows the caller's block with realloc, in which an entered block loses its entry. A block that libc made, and one
- * that was the call's before, are the call's; one that came in as somebody else's remains that.
+ * libc grows the caller's block with realloc, in which an entered block loses its entry. A block that libc
+ * made, and one that was the call's before, are the call's; one that came in as somebody else's remains that.
  */
 static ssize_t line_into(struct stint *s, read_line *read, char **line, size_t *size, int delimiter, FILE *f)
 {

@@ -91,8 +91,10 @@ START_TEST(pure_functions)
 {
 	static const char *const names[] = { "memcpy", "memset", "memmove", "memchr", "strlen" };
 
-	if (getenv("STINT_ASAN"))
+	if (getenv("STINT_ASAN")) {
+		puts("pure_functions: skipped");
 		return;
+	}
 	start();
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		uintptr_t pc = libc_function(names[i]);

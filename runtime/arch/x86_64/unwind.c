@@ -1,9 +1,9 @@
 /*
  * unwind.c - see unwind.h
  *
- * The part of DWARF call frame information that C compilers and libc's assembly use: where the caller's frame lies as an
- * offset from rsp or rbp, and where rbp was saved. Expressions occur in PLTs and signal trampolines only, and end the walk.
- * libgcc's unwinder does all of it, but takes locks.
+ * The part of DWARF call frame information that C compilers and libc's assembly use: where the caller's frame
+ * lies as an offset from rsp or rbp, and where rbp was saved. Expressions occur in PLTs and signal trampolines
+ * only, and end the walk. libgcc's unwinder does all of it, but takes locks.
  */
 #include <string.h>
 
