@@ -425,7 +425,7 @@ int stint_resume(stint_t *s, stint_ns timeout)
 	if (timeout < 0)
 		return EINVAL;
 	if (!up)
-		return resume(s, NULL, timeout);
+		return arch_return(resume(s, NULL, timeout));
 	preempt_disable(up);
 	r = resume(s, up, timeout);
 	preempt_enable(up, caller_address());
@@ -441,6 +441,7 @@ void stint_pause(void)
 	preempt_disable(s);
 	preempt_leave_alone(s, STATE_PAUSED);
 	preempt_enable(s, caller_address());
+	arch_return(0);
 }
 
 /* --- cancelling -------------------------------------------------------------------------------- */

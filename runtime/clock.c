@@ -16,9 +16,6 @@
 #include "sys.h"
 
 #define CALIBRATION_NS 1000000
-#define SHIFT 32
-
-#define LONG_SPAN_NS 100000000
 
 struct sample {
 	uint64_t cycles, ns;
@@ -28,9 +25,9 @@ struct sample {
 bool clock_use_tsc;
 
 static struct sample first;
-static uint64_t apart;          /* ns between the samples in use; relaxed: two that refine at once do the same */
-static uint64_t cycles_per_ns = (uint64_t)1 << SHIFT;   /* both 32.32 fixed point; relaxed, each is right by itself */
-static uint64_t ns_per_cycle = (uint64_t)1 << SHIFT;
+uint64_t clock_cycles_per_ns = (uint64_t)1 << CLOCK_SHIFT;
+uint64_t clock_refine_at = UINT64_MAX;
+static uint64_t ns_per_cycle = (uint64_t)1 << CLOCK_SHIFT;      /* relaxed, as the other two */
 
 uint64_t clock_fallback(void)
 {
@@ -81,10 +78,10 @@ static void set_rate(const struct sample *second)
 	uint64_t ns = second->ns - first.ns, cycles = second->cycles - first.cycles;
 	uint64_t doubt = first.doubt + second->doubt;
 
-	__atomic_store_n(&cycles_per_ns, (uint64_t)(((unsigned __int128)(cycles + doubt) << SHIFT) / ns),
+	__atomic_store_n(&clock_cycles_per_ns, (uint64_t)(((unsigned __int128)(cycles + doubt) << CLOCK_SHIFT) / ns),
 	                 __ATOMIC_RELAXED);
-	__atomic_store_n(&ns_per_cycle, (uint64_t)(((unsigned __int128)ns << SHIFT) / cycles), __ATOMIC_RELAXED);
-	__atomic_store_n(&apart, ns, __ATOMIC_RELAXED);
+	__atomic_store_n(&ns_per_cycle, (uint64_t)(((unsigned __int128)ns << CLOCK_SHIFT) / cycles), __ATOMIC_RELAXED);
+	__atomic_store_n(&clock_refine_at, second->cycles + 2 * cycles, __ATOMIC_RELAXED);
 }
 
 void clock_init(void)
@@ -100,31 +97,16 @@ void clock_init(void)
 	clock_use_tsc = true;
 }
 
-static void refine(void)
+void clock_refine(void)
 {
-	struct sample second;
+	struct sample second = sample();
 
-	if (clock_ns(arch_cycles() - first.cycles) / 2 < (stint_ns)__atomic_load_n(&apart, __ATOMIC_RELAXED))
-		return;
-	second = sample();
 	set_rate(&second);
-}
-
-uint64_t clock_cycles(stint_ns span)
-{
-	unsigned __int128 c;
-
-	if (span == STINT_FOREVER)
-		return UINT64_MAX;
-	if (span > LONG_SPAN_NS && clock_use_tsc)
-		refine();
-	c = (((unsigned __int128)(uint64_t)span * __atomic_load_n(&cycles_per_ns, __ATOMIC_RELAXED)) >> SHIFT) + 1;
-	return c > UINT64_MAX ? UINT64_MAX : (uint64_t)c;
 }
 
 stint_ns clock_ns(uint64_t cycles)
 {
-	unsigned __int128 ns = ((unsigned __int128)cycles * __atomic_load_n(&ns_per_cycle, __ATOMIC_RELAXED)) >> SHIFT;
+	unsigned __int128 ns = ((unsigned __int128)cycles * __atomic_load_n(&ns_per_cycle, __ATOMIC_RELAXED)) >> CLOCK_SHIFT;
 
 	return ns > INT64_MAX ? INT64_MAX : (stint_ns)ns;
 }

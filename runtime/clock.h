@@ -27,7 +27,21 @@ static inline uint64_t clock_now(void)
 	return __builtin_expect(clock_use_tsc, 1) ? arch_cycles() : clock_fallback();
 }
 
-uint64_t clock_cycles(stint_ns span);           /* rounds up; STINT_FOREVER and what does not fit: NEVER */
+#define CLOCK_SHIFT 32
+extern uint64_t clock_cycles_per_ns;    /* 32.32 fixed point; relaxed: each value is right by itself */
+extern uint64_t clock_refine_at;        /* cycles; relaxed: two that refine at once do the same */
+void clock_refine(void);
+
+/* rounds up; STINT_FOREVER and what does not fit: UINT64_MAX */
+static inline uint64_t clock_cycles(stint_ns span)
+{
+	unsigned __int128 c = (unsigned __int128)(uint64_t)span *
+	                      __atomic_load_n(&clock_cycles_per_ns, __ATOMIC_RELAXED);
+
+	c = (c >> CLOCK_SHIFT) + 1;
+	return span == STINT_FOREVER || c > UINT64_MAX ? UINT64_MAX : (uint64_t)c;
+}
+
 stint_ns clock_ns(uint64_t cycles);             /* rounds down, saturates */
 
 /* now + span, NEVER where that is beyond the end of time */

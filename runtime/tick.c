@@ -84,6 +84,8 @@ static void set(struct kthread *kt, uint64_t now, uint64_t when)
 
 void tick_arm_slow(struct kthread *kt, uint64_t now, uint64_t eff)
 {
+	if (unlikely(now >= __atomic_load_n(&clock_refine_at, __ATOMIC_RELAXED)))
+		clock_refine();
 	set(kt, now, eff);
 }
 

@@ -51,6 +51,12 @@ void arch_switch(struct arch_context *save, const struct arch_context *to);
 typedef const struct arch_context *arch_entry(struct stint *arg);
 void arch_start(struct arch_context *save, void *top, void *tp, arch_entry *entry, struct stint *arg);
 
+/*
+ * Returns @r, but by an indirect jump. For the tail of a function that has switched: what the processor's stack of return
+ * addresses has on top is the other context's, and a ret there would cost a mispredicted branch.
+ */
+int arch_return(int r);
+
 /* Point the thread pointer of this kernel thread at @tp. */
 void arch_set_tp(void *tp);
 

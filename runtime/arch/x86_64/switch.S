@@ -151,6 +151,20 @@ arch_bottom:
 	.cfi_endproc
 	.size	arch_bottom, . - arch_bottom
 
+	.p2align 4
+	.globl	arch_return
+	.hidden	arch_return
+	.type	arch_return, @function
+arch_return:
+	.cfi_startproc
+	mov	%edi, %eax
+	pop	%rcx
+	.cfi_adjust_cfa_offset -8
+	.cfi_register rip, rcx
+	jmp	*%rcx
+	.cfi_endproc
+	.size	arch_return, . - arch_return
+
 	.globl	arch_set_tp
 	.hidden	arch_set_tp
 	.type	arch_set_tp, @function
