@@ -64,6 +64,8 @@ static struct timespec to_timespec(uint64_t cycles)
 {
 	stint_ns ns = clock_ns(cycles);
 
+	if (likely(ns < 1000000000))
+		return (struct timespec){ .tv_nsec = ns };
 	return (struct timespec){ .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 };
 }
 
