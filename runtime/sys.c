@@ -13,7 +13,7 @@
 #include "sys.h"
 
 struct sys_functions sys;
-int sys_fault_after[SYS_FAULTS];
+int sys_fault_after[SYS_FAULT_KINDS];
 
 bool sys_fault(enum sys_fault kind)
 {

@@ -45,8 +45,13 @@ struct sys_functions {
 };
 extern struct sys_functions sys;
 
-enum sys_fault { SYS_MALLOC, SYS_MMAP, SYS_TIMER_CREATE, SYS_THREAD_CREATE, SYS_SIGACTION, SYS_FAULTS };
-extern int sys_fault_after[SYS_FAULTS];         /* n > 0: the n-th call from now fails; test programs set it */
+enum sys_fault {
+	SYS_MALLOC, SYS_MMAP, SYS_TIMER_CREATE, SYS_THREAD_CREATE, SYS_SIGACTION,
+	SYS_FAULTS,                     /* the ones above may work next time */
+	SYS_LAYOUT = SYS_FAULTS,        /* the C library is not as we know it */
+	SYS_FAULT_KINDS
+};
+extern int sys_fault_after[SYS_FAULT_KINDS];         /* n > 0: the n-th call from now fails; test programs set it */
 bool sys_fault(enum sys_fault kind);            /* counts one call down; true: fail it */
 
 /*

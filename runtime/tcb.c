@@ -413,7 +413,7 @@ static int find_function(void *slot, const char *name, const char **missing)
 {
 	void *p = dlsym(RTLD_DEFAULT, name);
 
-	if (!p) {
+	if (!p || sys_fault(SYS_LAYOUT)) {
 		*missing = name;
 		return ENOTSUP;
 	}
@@ -426,7 +426,7 @@ static int find_field(size_t *offset, const char *name, uint32_t bits, const cha
 {
 	const uint32_t *d = dlsym(RTLD_DEFAULT, name);
 
-	if (!d || (bits && d[0] != bits)) {
+	if (!d || (bits && d[0] != bits) || sys_fault(SYS_LAYOUT)) {
 		*missing = name;
 		return ENOTSUP;
 	}
@@ -501,7 +501,7 @@ int tcb_init(char *why, size_t size)
 		         strerrordesc_np(err));
 		return err;
 	}
-	if (!anchor.wrong && !link_map_confirmed())
+	if (!anchor.wrong && (!link_map_confirmed() || sys_fault(SYS_LAYOUT)))
 		anchor.wrong = "where the loader keeps the offset of thread variables";
 	if (anchor.wrong) {
 		snprintf(why, size, "this C library lays its threads out in an unknown way: %s", anchor.wrong);

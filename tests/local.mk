@@ -51,8 +51,9 @@ stress_tests = \
 	tests/stress/threads \
 	tests/stress/timer
 
-check_PROGRAMS += $(api_tests) $(interpose_tests) $(stress_tests) tests/fault/launch
-TESTS += $(api_tests) $(interpose_tests) tests/fault/launch $(stress_tests)
+fault_tests = tests/fault/launch tests/fault/layout
+check_PROGRAMS += $(api_tests) $(interpose_tests) $(stress_tests) $(fault_tests)
+TESTS += $(api_tests) $(interpose_tests) $(fault_tests) $(stress_tests)
 
 # ---------------------------------------------------------------------------------------------------- api
 
@@ -130,6 +131,9 @@ tests_stress_timer_LDADD = $(stress_ldadd)
 
 # -------------------------------------------------------------------------------------------------- fault
 
+tests_fault_layout_CPPFLAGS = $(CORE_CPPFLAGS)
+tests_fault_layout_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)
+tests_fault_layout_LDADD = $(CORE_OBJECTS)
 tests_fault_launch_CPPFLAGS = $(CORE_CPPFLAGS)
 tests_fault_launch_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)
 tests_fault_launch_LDADD = $(CORE_OBJECTS)

@@ -5,6 +5,7 @@
 
 #include <dlfcn.h>
 #include <link.h>
+#include <stdio.h>
 
 #include "arch/x86_64/unwind.h"
 #include "init.h"
