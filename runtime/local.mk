@@ -83,7 +83,8 @@ libstint_interpose_la_CFLAGS = $(RUNTIME_CFLAGS) -fno-builtin -fno-sanitize=all
 
 libstint_la_SOURCES =
 libstint_la_LIBADD = libstint-core.la
-libstint_la_LDFLAGS = $(INSTALLED_LDFLAGS) -version-info $(STINT_LT_VERSION) $(DEFS_LDFLAGS) \
+# nodelete: its signal handlers and the anchor thread stay for as long as the process lives, so must the code.
+libstint_la_LDFLAGS = $(INSTALLED_LDFLAGS) -version-info $(STINT_LT_VERSION) $(DEFS_LDFLAGS) -Wl,-z,nodelete \
 	-Wl,--version-script=runtime/libstint.map
 EXTRA_libstint_la_DEPENDENCIES = runtime/libstint.map
 
