@@ -31,7 +31,8 @@ struct range {
 struct object {
 	struct range text;
 	uintptr_t eh_header;
-	bool passes_on;         /* this library and sanitizers: they call libc's functions for the program */
+	bool ours;              /* this library: it calls libc's functions for the program */
+	bool sanitizer;         /* so does this, but also for itself, with locks held */
 };
 
 static struct object objects[OBJECTS_MAX];
@@ -63,7 +64,7 @@ static bool is_sanitizer_name(const char *path)
 
 static int add_object(struct dl_phdr_info *info, size_t size, void *arg)
 {
-	struct object o = { { UINTPTR_MAX, 0 }, 0, false };
+	struct object o = { { UINTPTR_MAX, 0 }, 0, false, false };
 
 	(void)size;
 	(void)arg;
@@ -81,10 +82,9 @@ static int add_object(struct dl_phdr_info *info, size_t size, void *arg)
 			o.text.end = begin + ph->p_memsz;
 	}
 	/* linked into a program, as tests do, only the section counts: the rest is the program */
-	o.passes_on = is_sanitizer_name(info->dlpi_name) ||
-	              (*info->dlpi_name &&
-	               (uintptr_t)__start_stint_text - o.text.begin < o.text.end - o.text.begin);
-	if (nobjects < OBJECTS_MAX && o.text.end && (o.passes_on || is_runtime_name(info->dlpi_name)))
+	o.ours = *info->dlpi_name && (uintptr_t)__start_stint_text - o.text.begin < o.text.end - o.text.begin;
+	o.sanitizer = is_sanitizer_name(info->dlpi_name);
+	if (nobjects < OBJECTS_MAX && o.text.end && (o.ours || o.sanitizer || is_runtime_name(info->dlpi_name)))
 		objects[nobjects++] = o;
 	return 0;
 }
@@ -182,16 +182,20 @@ static bool is_exempt(uintptr_t pc)
 	return lo < nexempt && exempt[lo].begin <= pc;
 }
 
-/* An exempt function that libc called may be under a lock of libc's: look all the way up to other code. */
+/*
+ * An exempt function that libc called may be under a lock of libc's: look all the way up to other code. A sanitizer holds no
+ * lock of its own where it waits in a system call for the program, but may where it copies memory.
+ */
 bool text_may_stop_insig(struct frame *f)
 {
 	const struct object *o;
+	bool waits = object_of(f->pc) && (arch_is_syscall(f->pc) || arch_is_syscall(f->pc - 2));
 	uintptr_t begin, end;
 	int calls = 0;
 
 	if (f->pc >= (uintptr_t)__start_stint_text && f->pc < (uintptr_t)__stop_stint_text)
 		return false;
-	while (o = object_of(f->pc), o && !(o->passes_on && calls)) {
+	while (o = object_of(f->pc), o && !(calls && (o->ours || (o->sanitizer && waits)))) {
 		const unsigned char *fde = is_exempt(f->pc) ? text_function(f->pc, &begin, &end) : NULL;
 
 		if (!fde || calls++ == CALLS_MAX || !unwind_step(f, fde))
@@ -205,5 +209,5 @@ bool text_is_runtime(const void *pc)
 {
 	const struct object *o = object_of((uintptr_t)pc);
 
-	return o && !o->passes_on;
+	return o && !o->ours && !o->sanitizer;
 }
