@@ -94,7 +94,7 @@ CORE_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/runtime
 # The exported set is one file: our own names by hand, those of libc's that we define from their table.
 runtime/libstint.map: $(srcdir)/runtime/libstint.map.in $(srcdir)/runtime/interpose/table.def
 	$(AM_V_GEN)$(MKDIR_P) runtime && $(AWK) -F '[(,]' \
-	    'FNR == NR { if ($$1 ~ /^(LOCKED|BLOCKING|ACQUIRING|SPECIAL)_FN$$/) names = names "\t" $$2 ";\n"; next } \
+	    'FNR == NR { if ($$1 ~ /^(LOCKED|STATIC|BLOCKING|ACQUIRING|SPECIAL|FORBIDDEN)_FN$$/) names = names "\t" $$2 ";\n"; next } \
 	     /@LIBC_NAMES@/ { printf "%s", names; next } { print }' \
 	    $(srcdir)/runtime/interpose/table.def $(srcdir)/runtime/libstint.map.in > $@-t && mv $@-t $@
 CLEANFILES += runtime/libstint.map runtime/libstint.map-t

@@ -15,19 +15,8 @@
 #include "../preempt.h"
 
 enum real_index {
-#define LOCKED_FN(name, family) REAL_##name,
-#define BLOCKING_FN(name, family) REAL_##name,
-#define ACQUIRING_FN(name, family) REAL_##name,
-#define SPECIAL_FN(name, family) REAL_##name,
-#define PURE_FN(name, family)
-#define SYSCALL_FN(name, family)
+#define WRAPPED_FN(name, family) REAL_##name,
 #include "table.def"
-#undef LOCKED_FN
-#undef BLOCKING_FN
-#undef ACQUIRING_FN
-#undef SPECIAL_FN
-#undef PURE_FN
-#undef SYSCALL_FN
 	REAL_COUNT
 };
 

@@ -14,38 +14,17 @@
 #include "interpose.h"
 
 static const char *const real_names[] = {
-#define LOCKED_FN(name, family) #name,
-#define BLOCKING_FN(name, family) #name,
-#define ACQUIRING_FN(name, family) #name,
-#define SPECIAL_FN(name, family) #name,
-#define PURE_FN(name, family)
-#define SYSCALL_FN(name, family)
+#define WRAPPED_FN(name, family) #name,
 #include "table.def"
-#undef LOCKED_FN
-#undef BLOCKING_FN
-#undef ACQUIRING_FN
-#undef SPECIAL_FN
-#undef PURE_FN
-#undef SYSCALL_FN
 };
 
 /* where a call may be stopped although it is in libc. The blocking ones are wrapped, but their waits are not deferred. */
 static const char *const exempt_names[] = {
 	"pthread_sigmask", "sigprocmask", "sigaction", "longjmp", "siglongjmp", "_setjmp", "__sigsetjmp",
 	"qsort", "qsort_r", "getenv", "secure_getenv",
-#define LOCKED_FN(name, family)
 #define BLOCKING_FN(name, family) #name,
-#define ACQUIRING_FN(name, family)
-#define SPECIAL_FN(name, family)
-#define PURE_FN(name, family) #name,
-#define SYSCALL_FN(name, family) #name,
+#define UNWRAPPED_FN(name, family) #name,
 #include "table.def"
-#undef LOCKED_FN
-#undef BLOCKING_FN
-#undef ACQUIRING_FN
-#undef SPECIAL_FN
-#undef PURE_FN
-#undef SYSCALL_FN
 };
 
 /* in place of a function that this C library does not have: whoever calls it was built against another one */

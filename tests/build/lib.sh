@@ -64,12 +64,7 @@ without_comments()
 table_names()
 {
 	cat >"$work/names.c" <<-END
-	#define LOCKED_FN(name, family) =name
-	#define BLOCKING_FN(name, family) =name
-	#define ACQUIRING_FN(name, family) =name
-	#define SPECIAL_FN(name, family) =name
-	#define PURE_FN(name, family)
-	#define SYSCALL_FN(name, family)
+	#define WRAPPED_FN(name, family) =name
 	#include "$top_srcdir/runtime/interpose/table.def"
 	END
 	$CPP -P "$work/names.c" | tr '= ' '\n\n' | grep . | sort

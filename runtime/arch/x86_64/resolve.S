@@ -90,12 +90,7 @@ stub_\@:
 	.set	row, row + 1
 .endm
 
-#define LOCKED_FN(name, family) stub_row
-#define BLOCKING_FN(name, family) stub_row
-#define ACQUIRING_FN(name, family) stub_row
-#define SPECIAL_FN(name, family) stub_row
-#define PURE_FN(name, family)
-#define SYSCALL_FN(name, family)
+#define WRAPPED_FN(name, family) stub_row
 #include "../../interpose/table.def"
 
 	.size	real_functions, . - real_functions
