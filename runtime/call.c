@@ -284,6 +284,7 @@ static void set_up(struct stint *s, const struct stint_attr *attr, stint_fn *fn,
 	s->resumes = s->preemptions = s->deferrals = 0;
 	s->ncleanups = 0;
 	s->more_cleanups = NULL;
+	s->statics = NULL;
 	CDS_INIT_LIST_HEAD(&s->children);
 	CDS_INIT_LIST_HEAD(&s->sibling);
 	ledger_init(&s->ledger);
@@ -597,6 +598,8 @@ static void release(struct stint *s, struct kthread *kt)
 		adopt(s, NULL);
 	if (unlikely(s->ncleanups))
 		drop_cleanups(s);
+	if (unlikely(s->statics))
+		s->statics->free(s->statics);
 	publish(s, STATE_FREE);
 	stack_put(kt, s);
 }

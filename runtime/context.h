@@ -53,6 +53,11 @@ enum {
 	STATE_CANCELLED = 1 + STINT_CANCELLED
 };
 
+/* what libc's functions keep for a call in place of static memory: the head of what interpose/statics.c makes */
+struct statics {
+	void (*free)(struct statics *statics);
+};
+
 struct cleanup {
 	void (*fn)(void *);
 	void *arg;
@@ -100,6 +105,7 @@ struct stint {
 	unsigned ncleanups;
 	struct cleanup cleanups[CLEANUPS_INLINE];
 	struct cleanup_block *more_cleanups;
+	struct statics *statics;        /* or NULL: it used none yet */
 	struct cds_list_head children;  /* calls launched or resumed in it, not freed */
 	struct cds_list_head sibling;   /* in the parent's children, or empty */
 

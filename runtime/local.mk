@@ -75,6 +75,8 @@ libstint_interpose_la_SOURCES = \
 	runtime/interpose/real.c \
 	runtime/interpose/signal.c \
 	runtime/interpose/sleep.c \
+	runtime/interpose/statics.c \
+	runtime/interpose/statics.h \
 	runtime/interpose/stdio.c \
 	runtime/interpose/strings.c \
 	runtime/interpose/table.def
