@@ -5,5 +5,6 @@
 #include <stint/version.h>
 #include <stint/stats.h>
 #include <stint/call.h>
+#include <stint/sched.h>
 
 #endif

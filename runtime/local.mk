@@ -4,6 +4,7 @@ include_HEADERS += include/stint.h
 stintincludedir = $(includedir)/stint
 stintinclude_HEADERS = \
 	include/stint/call.h \
+	include/stint/sched.h \
 	include/stint/stats.h \
 	include/stint/version.h
 
