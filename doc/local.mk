@@ -6,6 +6,7 @@
 dist_man_MANS += \
 	doc/stint.1 \
 	doc/stint.7 \
+	doc/stint-scheduling.7 \
 	doc/stint_cancel.3 \
 	doc/stint_defer.3 \
 	doc/stint_free.3 \
@@ -13,6 +14,9 @@ dist_man_MANS += \
 	doc/stint_launch.3 \
 	doc/stint_launch_with.3 \
 	doc/stint_pause.3 \
+	doc/stint_policy.3 \
+	doc/stint_policy_builtin.3 \
+	doc/stint_policy_load.3 \
 	doc/stint_preempt_disable.3 \
 	doc/stint_preempt_enable.3 \
 	doc/stint_result.3 \

@@ -17,6 +17,14 @@ TESTS += \
 EXTRA_DIST += examples/demo.sh
 CLEANFILES += examples/bomb.png examples/damaged.png
 
+# A plug-in is compiled as outside the tree: one header, no configuration.
+check_DATA = examples/policy-lottery.so
+EXTRA_DIST += examples/policy-lottery.c
+CLEANFILES += examples/policy-lottery.so
+examples/policy-lottery.so: $(srcdir)/examples/policy-lottery.c $(srcdir)/include/stint/sched.h
+	$(AM_V_CCLD)$(MKDIR_P) examples && $(CC) -std=c11 -Wall -Wextra $(CFLAGS) -shared -fPIC -I$(srcdir)/include \
+	    -o $@ $(srcdir)/examples/policy-lottery.c
+
 if HAVE_LIBPNG
 
 noinst_PROGRAMS += \
@@ -36,7 +44,7 @@ examples_mkbomb_SOURCES = examples/mkbomb.c
 examples_mkbomb_CFLAGS = $(AM_CFLAGS) $(PNG_CFLAGS)
 examples_mkbomb_LDADD = $(PNG_LIBS)
 
-check_DATA = examples/bomb.png
+check_DATA += examples/bomb.png
 examples/bomb.png: examples/mkbomb$(EXEEXT)
 	$(AM_V_GEN)examples/mkbomb$(EXEEXT) $@
 

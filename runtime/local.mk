@@ -43,6 +43,7 @@ libstint_core_la_SOURCES = \
 	runtime/ledger-types.h \
 	runtime/ledger.c \
 	runtime/ledger.h \
+	runtime/policy.c \
 	runtime/preempt.c \
 	runtime/preempt.h \
 	runtime/settings.c \

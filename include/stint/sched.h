@@ -45,8 +45,8 @@ extern "C" {
 
 /* What a policy sees of a thread. All but priv is read only to it, and changes only while the task is away or running. */
 struct stint_task {
-	unsigned weight;                /* share of the CPU, STINT_WEIGHT_MIN to _MAX */
-	int priority;                   /* higher runs first, STINT_PRIORITY_MIN to _MAX */
+	unsigned weight;                /* share of the CPU: STINT_WEIGHT_MIN to STINT_WEIGHT_MAX */
+	int priority;                   /* higher runs first: STINT_PRIORITY_MIN to STINT_PRIORITY_MAX */
 	stint_ns deadline;              /* after each wake-up; 0: none */
 	uint64_t id;                    /* unique, ascending by creation */
 	uint64_t priv[8];               /* the policy's; zeroed before spawn(), and before attach() to another policy */
@@ -84,13 +84,13 @@ struct stint_policy {
 	/* who runs; taken out of the queue. NULL when the queue is empty, and only then. */
 	struct stint_task *(*pick_next)(void *rq, stint_ns now);
 	/*
-	 * How long t, which is running, may run before tick() is asked: above 0; STINT_FOREVER: never asked. Called when others
-	 * are ready: after pick_next(), or later when the first other one comes.
+	 * How long t, which is running, may run before tick() is asked: above 0; STINT_FOREVER: not asked. Called while others
+	 * are ready and no tick() is due: after pick_next(), and whenever one becomes ready and does not displace t.
 	 */
 	stint_ns (*slice)(void *rq, struct stint_task *t, stint_ns now);
 	/*
 	 * That time is over and others are ready. 0: t's turn is over, preempt() and pick_next() follow as soon as t can be
-	 * stopped; else ask again after that span.
+	 * stopped; else ask again after that span, STINT_FOREVER as above.
 	 */
 	stint_ns (*tick)(void *rq, struct stint_task *t, stint_ns now);
 
@@ -117,6 +117,29 @@ struct stint_policy {
 
 /* what a plug-in defines; the library itself does not */
 STINT_API extern const struct stint_policy stint_policy;
+
+/*
+ * stint_policy_builtin - the built-in policies, one by one
+ *
+ * Return:  the policy number @index, counted from 0; NULL when there are no more.
+ * Context: any thread, any call; async-signal-safe. Does not switch.
+ * Owner:   the library's; it lives as long as the process.
+ */
+STINT_API const struct stint_policy *stint_policy_builtin(size_t index);
+
+/*
+ * stint_policy_load - find a policy: a built-in one by name, or a plug-in by path
+ *
+ * @which is a path when there is a slash in it. A plug-in stays loaded for good; loading it again gives the same one.
+ *
+ * Return:  0 with *@policy set; ENOENT (no built-in one of that name, or the file cannot be loaded), EINVAL (no
+ *          stint_policy in it, or a table that breaks the rules above; also @which or @policy NULL), ENOTSUP (made for
+ *          a later version). Then @why, if not NULL, holds one English sentence, cut to @size bytes.
+ * Context: any thread, any call; not from a signal handler.
+ * Preempt: deferred while the plug-in is loaded.
+ * Owner:   the library's; it lives as long as the process.
+ */
+STINT_API int stint_policy_load(const char *which, const struct stint_policy **policy, char *why, size_t size);
 
 #ifdef __cplusplus
 }

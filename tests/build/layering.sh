@@ -18,7 +18,7 @@ layer()
 	runtime/signals.* | runtime/guard.* | runtime/tick.*) echo 5 ;;
 	runtime/kthread.c) echo 6 ;;
 	runtime/preempt.*) echo 7 ;;
-	runtime/call.* | runtime/init.*) echo 8 ;;
+	runtime/call.* | runtime/init.* | runtime/policy.c) echo 8 ;;
 	runtime/interpose/*) echo 9 ;;
 	*) echo "$1: belongs to no layer; name it in tests/build/layering.sh" >>"$work/wrong"; echo 10 ;;
 	esac
@@ -93,7 +93,7 @@ $NM -D --defined-only "$libc" | awk '$2 ~ /[TWiVuBDR]/ { print $3 }' | sed 's/@.
 # These take no lock and hand out nothing; they are wrapped only so that a deadline is taken where they return.
 table_names | grep -vx -e snprintf -e vsnprintf -e qsort >"$work/table"
 cd "$top_builddir" || exit 99
-find runtime \( -name 'libstint_core_la-*.o' -o -path '*/arch/*' -name '*.o' \) -print >"$work/objects"
+find runtime sched \( -name 'libstint_core_la-*.o' -o -path '*/arch/*' -name '*.o' \) -print >"$work/objects"
 [ -s "$work/objects" ] || error "no objects found in $top_builddir/runtime"
 while read -r object; do
 	$NM -g --defined-only "$object" | awk '{ print $3 }' | sort -u | comm -12 - "$work/libc" |

@@ -20,18 +20,23 @@ while read -r function; do
 		error "$page: SYNOPSIS does not have $function"
 done <"$work/functions"
 
-# no page for what is not there, and all parts in each
+# no page for what is neither a function nor a structure, and all parts in each
 for page in "$doc"/*.3; do
 	name=$(basename "$page" .3)
-	grep -qx "$name" "$work/functions" || error "$page: no public function of that name"
-	grep -q '^\.so ' "$page" && continue
-	for part in NAME SYNOPSIS DESCRIPTION 'RETURN VALUE' ERRORS CONTEXT EXAMPLES 'SEE ALSO'; do
-		grep -qx "\.SH $part" "$page" || error "$page: no section $part"
+	parts="NAME SYNOPSIS DESCRIPTION EXAMPLES"
+	if grep -qx "$name" "$work/functions"; then
+		grep -q '^\.so ' "$page" && continue
+		parts="$parts RETURN~VALUE ERRORS CONTEXT"
+	elif ! grep -hq "^struct $name {" "$top_srcdir"/include/stint/*.h; then
+		error "$page: no public function or structure of that name"
+	fi
+	for part in $parts SEE~ALSO; do
+		grep -qx "\.SH $(echo "$part" | tr '~' ' ')" "$page" || error "$page: no section $part"
 	done
 done
 
 # every .BR stint_x (n) leads somewhere
-grep -ho '\<stint[a-z_]* ([137])' "$doc"/*.[137] | tr -d ' ()' | sort -u | sed 's/.$/.&/' >"$work/references"
+grep -ho '\<stint[-\\a-z_]* ([137])' "$doc"/*.[137] | tr -d ' ()\\' | sort -u | sed 's/.$/.&/' >"$work/references"
 while read -r reference; do
 	[ -s "$doc/$reference" ] || error "a page refers to $reference, which is not there"
 done <"$work/references"
@@ -40,9 +45,9 @@ version=$(sed -n 's/^#define STINT_VERSION "\(.*\)"/\1/p' "$top_srcdir/include/s
 if command -v groff >/dev/null; then
 	for page in "$doc"/*.[137]; do
 		grep -q '^\.so ' "$page" && continue
-		grep -q "^\.TH [A-Z_]* [137] \"[-0-9]*\" \"stint $version\" \"stint\"\$" "$page" ||
+		grep -q "^\.TH [-A-Z_]* [137] \"[-0-9]*\" \"stint $version\" \"stint\"\$" "$page" ||
 			error "$page: the first line should name stint $version"
-		groff -man -Tutf8 -ww -z "$page" >"$work/messages" 2>&1
+		groff -t -man -Tutf8 -ww -z "$page" >"$work/messages" 2>&1
 		[ -s "$work/messages" ] && error "$page: $(cat "$work/messages")"
 	done
 fi

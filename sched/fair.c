@@ -1,0 +1,587 @@
+/*
+ * fair.c - shares by weight, and low latency for those that need little: earliest eligible virtual deadline first
+ *
+ * After Stoica and Abdel-Wahab, "Earliest Eligible Virtual Deadline First", 1995. Virtual time advances by real time over
+ * the weights of all active tasks (ready or running), so an ideal machine gives each task its weight's worth for each
+ * unit. v is the virtual time up to which a task has been served; it runs ahead of or lags behind the queue's
+ *
+ *      V = sum(weight * v) / sum(weight)               lag = V - v, positive: the CPU owes it
+ *
+ * A task asks for the CPU in requests of r ns, due at v + r / weight. Of the eligible ones, those with v <= V,
+ * the one whose request is due first runs until the request is served. Then no task is ever further from its
+ * ideal share than one request. A task that becomes ready displaces the running one when it is eligible and due earlier.
+ *
+ * What is decided here and not in the paper:
+ * - r is at most the quantum. A task that blocks after less asks for less the next time, twice what it used, down to a
+ *   sixteenth; one that uses its request up asks for twice as much. So those that run briefly are due early and wait
+ *   little, without being told, and with no more CPU than their share.
+ * - While a task is away its lag is kept, at most one request. A debt is paid off by V going on, as if it had stayed
+ *   and not been picked; it is gone when the queue was empty in the meantime.
+ * - A task that yields is not picked next when another one is ready, eligible or not: it may be waiting for that one. What
+ *   it gives away so comes back to it as lag, of which one request is kept.
+ *
+ * Numbers: virtual time is in units of 2^-20 ns at weight 1, so that one nanosecond counts at the greatest weight too. It is
+ * compared by differences and may wrap. A quantum, a span and a debt count at most LONGEST, thus differences stay below
+ * 2^62. base is near all v; sum and total are those of weight * (v - base) and weight, the running task and one that
+ * yielded included.
+ *
+ * The ready tasks are an AVL tree by due time, first come first among equals. Each node knows the least v below it, so the
+ * first eligible one is found in one way down. Rejected: a tree by v (the way is as long, and most insertions go
+ * into the middle); two heaps (V can step back when tasks come, then they are churned).
+ */
+#include <stint/sched.h>
+
+#define UNIT    20                              /* bits */
+#define LONGEST (INT64_C(1) << 36)              /* ns: about a minute */
+#define FAR     (INT64_C(1) << 40)              /* base follows when it is further than this from v */
+#define DEPTH   64                              /* an AVL tree of 2^32 nodes is not deeper than 46 */
+
+typedef __int128 wide;
+
+struct node {
+	struct node *left, *right;
+	int64_t v, due, least;                  /* least: of all v in this subtree */
+	uint32_t weight;
+	uint8_t height;
+	bool known;                             /* request and what is kept while away are valid */
+	int64_t request;                        /* ns */
+	int64_t used;                           /* ns since the last wake-up */
+} __attribute__((may_alias));
+
+/* the same while the task is away, instead of the first fields */
+struct away {
+	uint64_t idles;                         /* the queue's, and */
+	const struct queue *home;               /* which one; only compared */
+	int64_t lag, V;
+} __attribute__((may_alias));
+
+_Static_assert(sizeof(struct node) <= sizeof(((struct stint_task *)0)->priv), "fits");
+_Static_assert(sizeof(struct away) <= offsetof(struct node, weight), "leaves weight and what follows alone");
+
+struct queue {
+	struct node *root;
+	struct node *running;
+	struct node *yielded;                   /* until the next pick */
+	stint_ns since;                         /* the running one is charged up to here */
+	int64_t base;
+	int64_t total;
+	wide sum;
+	stint_ns quantum, least_request;
+	uint64_t idles;                         /* times that nobody was active any more */
+};
+
+static struct node *node_of(const struct stint_task *t)
+{
+	return (struct node *)(uintptr_t)t->priv;
+}
+
+static struct stint_task *task_of(struct node *n)
+{
+	return (struct stint_task *)((char *)n - offsetof(struct stint_task, priv));
+}
+
+/* ----------------------------------------------------------------------------------------- virtual time */
+
+static int64_t ahead(int64_t a, int64_t b)
+{
+	return (int64_t)((uint64_t)a - (uint64_t)b);
+}
+
+static int64_t plus(int64_t a, int64_t b)
+{
+	return (int64_t)((uint64_t)a + (uint64_t)b);
+}
+
+static int64_t virtual_span(stint_ns span, uint32_t weight)
+{
+	if (weight == STINT_WEIGHT_NORMAL)
+		return span << (UNIT - 10);
+	return (int64_t)(((uint64_t)span << UNIT) / weight);
+}
+
+static bool eligible(const struct queue *q, int64_t v)
+{
+	return (wide)ahead(v, q->base) * q->total <= q->sum;
+}
+
+/* V, rounded down, so that a task put there is eligible */
+static int64_t average(const struct queue *q)
+{
+	int64_t part;
+
+	if (!q->total)
+		return q->base;
+	if ((int64_t)q->sum == q->sum) {
+		part = (int64_t)q->sum / q->total;
+		return plus(q->base, part - (part * q->total > (int64_t)q->sum));
+	}
+	part = (int64_t)(q->sum / q->total);
+	return plus(q->base, part - ((wide)part * q->total > q->sum));
+}
+
+static void move_base(struct queue *q, int64_t to)
+{
+	q->sum -= (wide)ahead(to, q->base) * q->total;
+	q->base = to;
+}
+
+static void ask(struct node *n)
+{
+	n->due = plus(n->v, virtual_span(n->request, n->weight));
+}
+
+static void step(struct queue *q, struct node *n, int64_t by)
+{
+	n->v = plus(n->v, by);
+	q->sum += (wide)by * n->weight;
+}
+
+/* @n's v goes on by @by; it is active. */
+static void advance(struct queue *q, struct node *n, int64_t by)
+{
+	int64_t excess;
+
+	step(q, n, by);
+	if (ahead(n->v, q->base) <= FAR && ahead(n->v, q->base) >= -FAR)
+		return;
+	move_base(q, average(q));
+	excess = ahead(n->v, q->base) - virtual_span(LONGEST, n->weight);
+	if (excess > 0)
+		step(q, n, -excess);
+}
+
+/* The running one has run until @now. */
+static void charge(struct queue *q, stint_ns now)
+{
+	struct node *n = q->running;
+	stint_ns span = now - q->since;
+
+	if (!n || span <= 0)
+		return;
+	q->since = now;
+	if (span > LONGEST)
+		span = LONGEST;
+	n->used += span;
+	advance(q, n, virtual_span(span, n->weight));
+}
+
+/* The running one asks again when its request is served. */
+static bool served(const struct queue *q, struct node *n)
+{
+	if (ahead(n->v, n->due) < 0)
+		return false;
+	n->request = 2 * n->request < q->quantum ? 2 * n->request : q->quantum;
+	ask(n);
+	return true;
+}
+
+/* ------------------------------------------------------------------------------------------------- tree */
+
+static unsigned height(const struct node *n)
+{
+	return n ? n->height : 0;
+}
+
+/* height and least from the children; whether they changed */
+static bool refresh(struct node *n)
+{
+	unsigned left = height(n->left), right = height(n->right), tall = 1 + (left > right ? left : right);
+	int64_t least = n->v;
+	bool changed;
+
+	if (n->left && ahead(n->left->least, least) < 0)
+		least = n->left->least;
+	if (n->right && ahead(n->right->least, least) < 0)
+		least = n->right->least;
+	changed = n->height != tall || n->least != least;
+	n->height = (uint8_t)tall;
+	n->least = least;
+	return changed;
+}
+
+static struct node *rotate_right(struct node *n)
+{
+	struct node *top = n->left;
+
+	n->left = top->right;
+	top->right = n;
+	refresh(n);
+	refresh(top);
+	return top;
+}
+
+static struct node *rotate_left(struct node *n)
+{
+	struct node *top = n->right;
+
+	n->right = top->left;
+	top->left = n;
+	refresh(n);
+	refresh(top);
+	return top;
+}
+
+/* One child is deeper by two. */
+static struct node *level(struct node *n)
+{
+	if (height(n->left) > height(n->right)) {
+		if (height(n->left->left) < height(n->left->right))
+			n->left = rotate_left(n->left);
+		return rotate_right(n);
+	}
+	if (height(n->right->right) < height(n->right->left))
+		n->right = rotate_right(n->right);
+	return rotate_left(n);
+}
+
+/* Below the @depth links of @path something has changed: up to number @at_least, and on until nothing does any more. */
+static void mend(struct node **path[], int depth, int at_least)
+{
+	struct node *n;
+	unsigned left, right;
+
+	while (depth--) {
+		n = *path[depth];
+		left = height(n->left);
+		right = height(n->right);
+		if (left > right + 1 || right > left + 1)
+			*path[depth] = level(n);
+		else if (!refresh(n) && depth <= at_least)
+			return;
+	}
+}
+
+static void insert(struct queue *q, struct node *n)
+{
+	struct node **path[DEPTH], **at = &q->root;
+	int depth = 0;
+
+	n->left = NULL;
+	n->right = NULL;
+	n->height = 1;
+	n->least = n->v;
+	while (*at) {
+		path[depth++] = at;
+		at = ahead(n->due, (*at)->due) < 0 ? &(*at)->left : &(*at)->right;
+	}
+	*at = n;
+	mend(path, depth, depth);
+}
+
+/* The way to the eligible node that is due first, its own link last; to the one due first of all when none is eligible. */
+static int find(struct queue *q, struct node **path[])
+{
+	struct node **at = &q->root;
+	bool any = eligible(q, q->root->least);
+	int depth = 0;
+
+	for (;;) {
+		struct node *n = *at;
+
+		path[depth++] = at;
+		if (n->left && (!any || eligible(q, n->left->least)))
+			at = &n->left;
+		else if (!any || eligible(q, n->v))
+			return depth;
+		else
+			at = &n->right;
+	}
+}
+
+static struct node *extract(struct queue *q)
+{
+	struct node **path[DEPTH], *n, *next;
+	int depth, place;
+
+	n = q->root;
+	if (!n->left && !n->right) {
+		q->root = NULL;
+		return n;
+	}
+	depth = find(q, path);
+	place = depth - 1;
+	n = *path[place];
+	if (!n->left || !n->right) {
+		*path[place] = n->left ? n->left : n->right;
+		mend(path, place, place);
+		return n;
+	}
+	/* the next in order takes its place */
+	path[depth++] = &n->right;
+	while ((*path[depth - 1])->left) {
+		path[depth] = &(*path[depth - 1])->left;
+		depth++;
+	}
+	next = *path[--depth];
+	*path[depth] = next->right;
+	next->left = n->left;
+	next->right = n->right;
+	next->height = 0;                       /* it has changed, whatever it was */
+	*path[place] = next;
+	if (place + 1 < depth)
+		path[place + 1] = &next->right;
+	mend(path, depth, place);
+	return n;
+}
+
+/* --------------------------------------------------------------------------------------- coming and going */
+
+static int64_t within(int64_t value, int64_t bound)
+{
+	return value > bound ? bound : value < -bound ? -bound : value;
+}
+
+/*
+ * @n becomes active with that lag. It moves V; so it starts as much further back as makes its lag right when it is
+ * counted.
+ */
+static void join(struct queue *q, struct node *n, int64_t lag)
+{
+	if (!q->total) {
+		n->v = q->base;
+		q->total = n->weight;
+		q->sum = 0;
+		return;
+	}
+	n->v = plus(average(q), -lag);
+	if (lag)
+		n->v = plus(n->v, -(lag * (int64_t)n->weight / q->total));
+	q->sum += (wide)ahead(n->v, q->base) * n->weight;
+	q->total += n->weight;
+}
+
+/* It is not active any more; its lag. */
+static int64_t leave(struct queue *q, struct node *n)
+{
+	int64_t lag = ahead(average(q), n->v);
+
+	q->sum -= (wide)ahead(n->v, q->base) * n->weight;
+	q->total -= n->weight;
+	if (!q->total) {
+		q->base = n->v;
+		q->sum = 0;
+		q->idles++;
+	}
+	return within(lag, virtual_span(n->request, n->weight));
+}
+
+static void go_away(struct queue *q, struct node *n)
+{
+	int64_t lag = leave(q, n);
+	struct away *a = (struct away *)n;
+
+	a->idles = q->idles;
+	a->home = q;
+	a->lag = lag;
+	a->V = average(q);
+}
+
+/* Ready, with that lag; the request and weight are those of now. */
+static void enter(struct queue *q, struct stint_task *t, int64_t lag)
+{
+	struct node *n = node_of(t);
+	uint32_t before = n->weight;
+
+	n->weight = t->weight < STINT_WEIGHT_MIN ? STINT_WEIGHT_MIN :
+		    t->weight > STINT_WEIGHT_MAX ? STINT_WEIGHT_MAX : t->weight;
+	if (!n->known) {
+		n->known = true;
+		n->request = q->quantum;
+		n->used = 0;
+	} else if (before != n->weight) {
+		lag = 0;                        /* it was counted in the old weight */
+	}
+	if (n->request > q->quantum)
+		n->request = q->quantum;
+	lag = within(lag, virtual_span(n->request, n->weight));
+	join(q, n, lag);
+	ask(n);
+	insert(q, n);
+}
+
+/* ------------------------------------------------------------------------------------------- operations */
+
+static int init(void *rq, stint_ns quantum)
+{
+	struct queue *q = rq;
+
+	q->quantum = quantum < LONGEST ? quantum : LONGEST;
+	q->least_request = q->quantum / 16 ? q->quantum / 16 : 1;
+	return 0;
+}
+
+/* new, or from another queue with its lag */
+static void attach(void *rq, struct stint_task *t, stint_ns now)
+{
+	struct queue *q = rq;
+
+	charge(q, now);
+	enter(q, t, node_of(t)->known ? ((struct away *)t->priv)->lag : 0);
+}
+
+static void wakeup(void *rq, struct stint_task *t, stint_ns now)
+{
+	struct queue *q = rq;
+	struct node *n = node_of(t);
+	const struct away *a = (struct away *)n;
+	int64_t lag = n->known ? a->lag : 0, paid;
+
+	charge(q, now);
+	if (lag < 0 && a->home == q) {
+		paid = ahead(average(q), a->V);
+		if (a->idles != q->idles || paid >= -lag)
+			lag = 0;
+		else if (paid > 0)
+			lag += paid;
+	}
+	n->used = 0;
+	enter(q, t, lag);
+}
+
+static struct stint_task *pick_next(void *rq, stint_ns now)
+{
+	struct queue *q = rq;
+	struct node *yielded = q->yielded, *n = yielded;
+
+	if (q->root) {
+		n = extract(q);
+		if (yielded)
+			insert(q, yielded);
+	}
+	q->yielded = NULL;
+	q->running = n;
+	q->since = now;
+	return n ? task_of(n) : NULL;
+}
+
+/* the rest of @n's request in nanoseconds, rounded up; a turn is not shorter than the least request */
+static stint_ns rest(const struct queue *q, const struct node *n)
+{
+	wide left = (wide)ahead(n->due, n->v) * n->weight + ((1 << UNIT) - 1);
+	stint_ns span = (stint_ns)(left >> UNIT);
+
+	return span > q->least_request ? span : q->least_request;
+}
+
+static stint_ns slice(void *rq, struct stint_task *t, stint_ns now)
+{
+	struct queue *q = rq;
+	struct node *n = node_of(t);
+
+	charge(q, now);
+	served(q, n);
+	return rest(q, n);
+}
+
+static stint_ns tick(void *rq, struct stint_task *t, stint_ns now)
+{
+	struct queue *q = rq;
+	struct node *n = node_of(t), **path[DEPTH];
+
+	charge(q, now);
+	if (!served(q, n))
+		return rest(q, n);
+	if (!eligible(q, n->v))
+		return q->root ? 0 : rest(q, n);
+	if (q->root && eligible(q, q->root->least) && ahead((*path[find(q, path) - 1])->due, n->due) <= 0)
+		return 0;
+	return rest(q, n);
+}
+
+static void preempt(void *rq, struct stint_task *t, stint_ns now)
+{
+	struct queue *q = rq;
+	struct node *n = node_of(t);
+
+	charge(q, now);
+	q->running = NULL;
+	served(q, n);
+	insert(q, n);
+}
+
+static void yield(void *rq, struct stint_task *t, stint_ns now)
+{
+	struct queue *q = rq;
+	struct node *n = node_of(t);
+	int64_t most;
+
+	charge(q, now);
+	q->running = NULL;
+	most = virtual_span(n->request, n->weight);
+	if (eligible(q, plus(n->v, most)))      /* further behind than it may be */
+		advance(q, n, ahead(plus(average(q), -most), n->v));
+	ask(n);
+	q->yielded = n;
+}
+
+static void block(void *rq, struct stint_task *t, stint_ns now)
+{
+	struct queue *q = rq;
+	struct node *n = node_of(t);
+
+	charge(q, now);
+	q->running = NULL;
+	go_away(q, n);
+	/* twice what it used, and not less than half of what it asked for this time */
+	n->request = n->request / 2 > 2 * n->used ? n->request / 2 : 2 * n->used;
+	if (n->request < q->least_request)
+		n->request = q->least_request;
+	if (n->request > q->quantum)
+		n->request = q->quantum;
+}
+
+static void done(void *rq, struct stint_task *t, stint_ns now)
+{
+	struct queue *q = rq;
+
+	charge(q, now);
+	q->running = NULL;
+	leave(q, node_of(t));
+}
+
+static bool preempts(void *rq, const struct stint_task *woken, const struct stint_task *running, stint_ns now)
+{
+	struct queue *q = rq;
+	struct node *w = node_of(woken), *r = node_of(running);
+
+	charge(q, now);
+	served(q, r);
+	return eligible(q, w->v) && ahead(w->due, r->due) < 0;
+}
+
+/* The one that would be the next here: it can run there at once. */
+static struct stint_task *balance(void *rq, stint_ns now)
+{
+	struct queue *q = rq;
+	struct node *n = q->yielded;
+
+	charge(q, now);
+	if (q->root)
+		n = extract(q);
+	else
+		q->yielded = NULL;
+	if (!n)
+		return NULL;
+	go_away(q, n);
+	return task_of(n);
+}
+
+const struct stint_policy stint_policy_fair = {
+	.size = sizeof(struct stint_policy),
+	.name = "fair",
+	.flags = STINT_POLICY_TIMED,
+	.rq_size = sizeof(struct queue),
+	.init = init,
+	.spawn = attach,
+	.wakeup = wakeup,
+	.attach = attach,
+	.pick_next = pick_next,
+	.slice = slice,
+	.tick = tick,
+	.preempt = preempt,
+	.yield = yield,
+	.block = block,
+	.done = done,
+	.preempts = preempts,
+	.balance = balance,
+};
