@@ -12,9 +12,12 @@
  * ideal share than one request. A task that becomes ready displaces the running one when it is eligible and due earlier.
  *
  * What is decided here and not in the paper:
- * - r is at most the quantum. A task that blocks after less asks for less the next time, twice what it used, down to a
- *   sixteenth; one that uses its request up asks for twice as much. So those that run briefly are due early and wait
- *   little, without being told, and with no more CPU than their share.
+ * - r is at most the quantum. A task that blocks after less asks for less the next time, for what it used, at most halved
+ *   each time and down to a 64th of the quantum; one that uses its request up asks for twice as much. So those that run
+ *   briefly are due early and wait little, without being told, and with no more CPU than their share. Among n hogs the
+ *   one that is furthest behind lacks nearly a quantum * (n - 1) / n, so r must be below quantum / n to displace it.
+ *   A new task asks for an eighth. It comes soon, but does not displace anyone: mostly that would be its maker, at each one
+ *   that it makes.
  * - While a task is away its lag is kept, at most one request. A debt is paid off by V going on, as if it had stayed
  *   and not been picked; it is gone when the queue was empty in the meantime.
  * - A task that yields is not picked next when another one is ready, eligible or not: it may be waiting for that one. What
@@ -44,6 +47,7 @@ struct node {
 	uint32_t weight;
 	uint8_t height;
 	bool known;                             /* request and what is kept while away are valid */
+	bool fresh;                             /* has not blocked yet */
 	int64_t request;                        /* ns */
 	int64_t used;                           /* ns since the last wake-up */
 } __attribute__((may_alias));
@@ -66,7 +70,7 @@ struct queue {
 	int64_t base;
 	int64_t total;
 	wide sum;
-	stint_ns quantum, least_request;
+	stint_ns quantum, least_request, least_turn;
 	uint64_t idles;                         /* times that nobody was active any more */
 };
 
@@ -173,6 +177,34 @@ static bool served(const struct queue *q, struct node *n)
 	n->request = 2 * n->request < q->quantum ? 2 * n->request : q->quantum;
 	ask(n);
 	return true;
+}
+
+/* the rest of @n's request in nanoseconds, rounded up */
+static stint_ns rest(const struct node *n)
+{
+	wide left = (wide)ahead(n->due, n->v) * n->weight + ((1 << UNIT) - 1);
+
+	return (stint_ns)(left >> UNIT);
+}
+
+/*
+ * The running one asks again when its request is served, and a rest that is not worth a tick counts as served. Not while it
+ * runs and is not eligible: then others come first.
+ */
+static void renew(const struct queue *q, struct node *n, bool runs)
+{
+	if (!served(q, n) && rest(n) < q->least_turn && (!runs || eligible(q, n->v)))
+		ask(n);
+}
+
+/* A turn may be longer than a small request, as long as that is no more than a quantum in all. */
+static stint_ns turn(const struct queue *q, const struct node *n)
+{
+	stint_ns span = rest(n), least = q->quantum - n->request;
+
+	if (least > q->least_turn)
+		least = q->least_turn;
+	return span > least ? span : least;
 }
 
 /* ------------------------------------------------------------------------------------------------- tree */
@@ -386,7 +418,8 @@ static void enter(struct queue *q, struct stint_task *t, int64_t lag)
 		    t->weight > STINT_WEIGHT_MAX ? STINT_WEIGHT_MAX : t->weight;
 	if (!n->known) {
 		n->known = true;
-		n->request = q->quantum;
+		n->fresh = true;
+		n->request = q->quantum / 8 ? q->quantum / 8 : 1;
 		n->used = 0;
 	} else if (before != n->weight) {
 		lag = 0;                        /* it was counted in the old weight */
@@ -406,7 +439,8 @@ static int init(void *rq, stint_ns quantum)
 	struct queue *q = rq;
 
 	q->quantum = quantum < LONGEST ? quantum : LONGEST;
-	q->least_request = q->quantum / 16 ? q->quantum / 16 : 1;
+	q->least_request = q->quantum / 64 ? q->quantum / 64 : 1;
+	q->least_turn = q->quantum / 16 ? q->quantum / 16 : 1;
 	return 0;
 }
 
@@ -454,23 +488,16 @@ static struct stint_task *pick_next(void *rq, stint_ns now)
 	return n ? task_of(n) : NULL;
 }
 
-/* the rest of @n's request in nanoseconds, rounded up; a turn is not shorter than the least request */
-static stint_ns rest(const struct queue *q, const struct node *n)
-{
-	wide left = (wide)ahead(n->due, n->v) * n->weight + ((1 << UNIT) - 1);
-	stint_ns span = (stint_ns)(left >> UNIT);
-
-	return span > q->least_request ? span : q->least_request;
-}
-
 static stint_ns slice(void *rq, struct stint_task *t, stint_ns now)
 {
 	struct queue *q = rq;
 	struct node *n = node_of(t);
 
 	charge(q, now);
-	served(q, n);
-	return rest(q, n);
+	if (ahead(n->v, n->due) >= 0 && !eligible(q, n->v))
+		return 1;                       /* it has had enough while it was alone */
+	renew(q, n, true);
+	return turn(q, n);
 }
 
 static stint_ns tick(void *rq, struct stint_task *t, stint_ns now)
@@ -480,12 +507,12 @@ static stint_ns tick(void *rq, struct stint_task *t, stint_ns now)
 
 	charge(q, now);
 	if (!served(q, n))
-		return rest(q, n);
+		return turn(q, n);
 	if (!eligible(q, n->v))
-		return q->root ? 0 : rest(q, n);
+		return q->root ? 0 : turn(q, n);
 	if (q->root && eligible(q, q->root->least) && ahead((*path[find(q, path) - 1])->due, n->due) <= 0)
 		return 0;
-	return rest(q, n);
+	return turn(q, n);
 }
 
 static void preempt(void *rq, struct stint_task *t, stint_ns now)
@@ -495,7 +522,7 @@ static void preempt(void *rq, struct stint_task *t, stint_ns now)
 
 	charge(q, now);
 	q->running = NULL;
-	served(q, n);
+	renew(q, n, false);
 	insert(q, n);
 }
 
@@ -522,8 +549,8 @@ static void block(void *rq, struct stint_task *t, stint_ns now)
 	charge(q, now);
 	q->running = NULL;
 	go_away(q, n);
-	/* twice what it used, and not less than half of what it asked for this time */
-	n->request = n->request / 2 > 2 * n->used ? n->request / 2 : 2 * n->used;
+	n->fresh = false;
+	n->request = n->request / 2 > n->used ? n->request / 2 : n->used;
 	if (n->request < q->least_request)
 		n->request = q->least_request;
 	if (n->request > q->quantum)
@@ -542,11 +569,10 @@ static void done(void *rq, struct stint_task *t, stint_ns now)
 static bool preempts(void *rq, const struct stint_task *woken, const struct stint_task *running, stint_ns now)
 {
 	struct queue *q = rq;
-	struct node *w = node_of(woken), *r = node_of(running);
+	const struct node *w = node_of(woken), *r = node_of(running);
 
 	charge(q, now);
-	served(q, r);
-	return eligible(q, w->v) && ahead(w->due, r->due) < 0;
+	return !w->fresh && eligible(q, w->v) && (ahead(w->due, r->due) < 0 || ahead(r->v, r->due) >= 0);
 }
 
 /* The one that would be the next here: it can run there at once. */

@@ -8,3 +8,9 @@ libstint_core_la_SOURCES += \
 	sched/prio.c \
 	sched/registry.c \
 	sched/rr.c
+
+# the simulator: linked by the stint command and by tests
+sim_sources = \
+	sched/sim/sim.c \
+	sched/sim/sim.h \
+	sched/sim/workload.c

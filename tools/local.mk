@@ -1,7 +1,11 @@
 # tools/local.mk - the stint command
 
 bin_PROGRAMS += stint
-stint_SOURCES = tools/stint.c
+stint_SOURCES = \
+	$(sim_sources) \
+	tools/sim.c \
+	tools/stint.c \
+	tools/tools.h
 stint_LDADD = libstint.la
 
 # libtool fixes run path and libdir when it is configured. These fix them again, so that after "make install prefix=DIR" the
@@ -9,7 +13,7 @@ stint_LDADD = libstint.la
 install-exec-hook:
 	$(AM_V_CCLD)$(CC) $(AM_CFLAGS) $(CFLAGS) $(INSTALLED_LDFLAGS) $(LDFLAGS) \
 	    -o "$(DESTDIR)$(bindir)/`echo stint | $(SED) '$(transform)'`" \
-	    tools/stint.$(OBJEXT) .libs/libstint.so "-Wl,-rpath,$(libdir)"
+	    $(stint_OBJECTS) .libs/libstint.so "-Wl,-rpath,$(libdir)"
 	$(SED) -e "s|^libdir=.*|libdir='$(libdir)'|" .libs/libstint.lai > libstint.la-t
 	$(INSTALL_DATA) libstint.la-t "$(DESTDIR)$(libdir)/libstint.la"
 	rm -f libstint.la-t

@@ -1,7 +1,7 @@
 /*
- * stint.c - the command: what stint is, and whether it works here
+ * stint.c - the command: what stint is, and whether it works here; and who finds the other commands
  *
- * Written over the public interface only. What that does not tell, the preemption signal in use, is read
+ * What follows the name of a command is that command's. Written over the public interface only. What that does not tell, the preemption signal in use, is read
  * from the kernel's account of the signals that this process catches, before and after the first call.
  */
 #define _GNU_SOURCE
@@ -15,6 +15,8 @@
 #include <sys/utsname.h>
 
 #include <stint.h>
+
+#include "tools.h"
 
 static void print_version(FILE *out, struct argp_state *state)
 {
@@ -101,13 +103,27 @@ free_call:
 	return ret;
 }
 
-static int info(void)
+static void print_policies(void)
+{
+	const struct stint_policy *p;
+
+	printf("policies          ");
+	for (size_t i = 0; (p = stint_policy_builtin(i)); i++)
+		printf(" %s", p->name);
+	printf("\n");
+}
+
+static int info(int argc, char **argv)
 {
 	unsigned long long caught_before = caught_signals();
 	const char *why = stint_unsupported();
 	struct utsname kernel;
 	char clock[64];
 
+	if (argc > 1) {
+		fprintf(stderr, "stint: %s: nothing more is expected after info\n", argv[1]);
+		return 2;
+	}
 	printf("stint              %s\n", stint_version());
 	printf("C library          glibc %s\n", gnu_get_libc_version());
 	if (uname(&kernel) == 0)
@@ -115,15 +131,17 @@ static int info(void)
 	printf("clock source       %s\n",
 	       first_line("/sys/devices/system/clocksource/clocksource0/current_clocksource", clock,
 	                  sizeof(clock)));
+	print_policies();
 	printf("calls              %s%s\n", why ? "do not work: " : "work", why ? why : "");
 	return why ? 1 : print_call(caught_before);
 }
 
 static const struct command {
 	const char *name;
-	int (*run)(void);
+	int (*run)(int argc, char **argv);
 } commands[] = {
 	{ "info", info },
+	{ "sim", tool_sim },
 };
 
 static const struct command *find_command(const char *name)
@@ -134,20 +152,25 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
+struct chosen {
+	const struct command *command;
+	int at;                         /* its place in argv */
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	const struct command **chosen = state->input;
+	struct chosen *chosen = state->input;
 
 	switch (key) {
 	case ARGP_KEY_ARG:
-		if (*chosen)
-			argp_error(state, "%s: nothing more is expected after %s", arg, (*chosen)->name);
-		*chosen = find_command(arg);
-		if (!*chosen)
-			argp_error(state, "%s: no such command; there is: info", arg);
+		chosen->command = find_command(arg);
+		if (!chosen->command)
+			argp_error(state, "%s: no such command; there are: info, sim", arg);
+		chosen->at = state->next - 1;
+		state->next = state->argc;      /* the rest is not for us */
 		return 0;
 	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "a command is missing; there is: info");
+		argp_error(state, "a command is missing; there are: info, sim");
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
@@ -155,26 +178,37 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp argp = {
 	.parser = parse,
-	.args_doc = "COMMAND",
-	.doc = "Tell about stint, preemptible function calls.\v"
+	.args_doc = "COMMAND [ARGUMENT...]",
+	.doc = "Tell about stint, preemptible function calls, and try scheduling policies.\v"
 	       "Commands:\n"
 	       "  info    versions, and whether calls work in this environment; if they do not, it says why "
-	       "and the exit status is 1",
+	       "and the exit status is 1\n"
+	       "  sim     run a scheduling policy over a workload in virtual time; stint sim --help says more",
 };
+
+/* argv from the command on, with a name for messages in front */
+static int run(const struct chosen *chosen, int argc, char **argv)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "stint %s", chosen->command->name);
+	argv[chosen->at] = name;
+	return chosen->command->run(argc - chosen->at, argv + chosen->at);
+}
 
 int main(int argc, char **argv)
 {
-	const struct command *chosen = NULL;
+	struct chosen chosen = { 0 };
 	error_t err;
 	int ret;
 
 	argp_err_exit_status = 2;
-	err = argp_parse(&argp, argc, argv, 0, NULL, &chosen);
+	err = argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &chosen);
 	if (err) {
 		fprintf(stderr, "stint: %s\n", strerror(err));
 		return 2;
 	}
-	ret = chosen->run();
+	ret = run(&chosen, argc, argv);
 	if (fflush(stdout) || ferror(stdout)) {
 		fprintf(stderr, "stint: cannot write: %s\n", strerror(errno));
 		return 2;

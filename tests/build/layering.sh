@@ -76,6 +76,10 @@ done >>"$work/wrong"
 	includes "$file" | grep -v ':<stint/sched\.h>$' | sed "s|^|$file:|; s|\$|: policies include <stint/sched.h> only|"
 done >>"$work/wrong"
 
+[ -d sched/sim ] && for file in $(sources sched/sim); do
+	includes "$file" | grep ':"' | grep -v ':"sim\.h"$' | sed "s|^|$file:|; s|\$|: the simulator includes libc, <stint/sched.h> and sim.h|"
+done >>"$work/wrong"
+
 # what only the architecture's directory may know
 machine=$(sources include runtime tools; [ -d sched ] && sources sched)
 for file in $machine; do
