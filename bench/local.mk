@@ -13,6 +13,7 @@ bench_stint_bench_SOURCES = \
 	bench/launch.c \
 	bench/many.c \
 	bench/pause.c \
+	bench/policy.c \
 	bench/preempt.c \
 	bench/report.c \
 	bench/steady.c \
