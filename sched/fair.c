@@ -28,9 +28,12 @@
  * 2^62. base is near all v; sum and total are those of weight * (v - base) and weight, the running task and one that
  * yielded included.
  *
- * The ready tasks are an AVL tree by due time, first come first among equals. Each node knows the least v below it, so the
- * first eligible one is found in one way down. Rejected: a tree by v (the way is as long, and most insertions go
- * into the middle); two heaps (V can step back when tasks come, then they are churned).
+ * The ready tasks are in two places. Those that come in order, neither v nor due before those of the last one, wait in
+ * line: there the first one is both the first due and eligible if any is, so nothing is searched. That is where tasks
+ * of the same weight are that compute, or that yield. Long requests of light tasks are kept out, or one would stand at the
+ * end of the line for long, and nobody could join it. All others are in an AVL tree by due time, in which each node knows
+ * the least v below it; so the first eligible one is found in one way down. Rejected: a tree by v (the way is as long, and most
+ * insertions go into the middle); two heaps (V can step back when tasks come, then they are churned).
  */
 #include <stint/sched.h>
 
@@ -42,7 +45,7 @@
 typedef __int128 wide;
 
 struct node {
-	struct node *left, *right;
+	struct node *left, *right;              /* in line, left is the next one */
 	int64_t v, due, least;                  /* least: of all v in this subtree */
 	uint32_t weight;
 	uint8_t height;
@@ -63,7 +66,8 @@ _Static_assert(sizeof(struct node) <= sizeof(((struct stint_task *)0)->priv), "f
 _Static_assert(sizeof(struct away) <= offsetof(struct node, weight), "leaves weight and what follows alone");
 
 struct queue {
-	struct node *root;
+	struct node *first, *last;              /* in line; last is valid while first is not NULL */
+	struct node *root;                      /* of the tree */
 	struct node *running;
 	struct node *yielded;                   /* until the next pick */
 	stint_ns since;                         /* the running one is charged up to here */
@@ -71,6 +75,7 @@ struct queue {
 	int64_t total;
 	wide sum;
 	stint_ns quantum, least_request, least_turn;
+	int64_t usual;                          /* a quantum in virtual time, at the normal weight */
 	uint64_t idles;                         /* times that nobody was active any more */
 };
 
@@ -320,19 +325,12 @@ static int find(struct queue *q, struct node **path[])
 	}
 }
 
-static struct node *extract(struct queue *q)
+/* Take out the node to which @path leads. */
+static struct node *extract(struct node **path[], int depth)
 {
-	struct node **path[DEPTH], *n, *next;
-	int depth, place;
+	int place = depth - 1;
+	struct node *n = *path[place], *next;
 
-	n = q->root;
-	if (!n->left && !n->right) {
-		q->root = NULL;
-		return n;
-	}
-	depth = find(q, path);
-	place = depth - 1;
-	n = *path[place];
 	if (!n->left || !n->right) {
 		*path[place] = n->left ? n->left : n->right;
 		mend(path, place, place);
@@ -354,6 +352,57 @@ static struct node *extract(struct queue *q)
 		path[place + 1] = &next->right;
 	mend(path, depth, place);
 	return n;
+}
+
+/* ------------------------------------------------------------------------------------------- ready tasks */
+
+static void put(struct queue *q, struct node *n)
+{
+	if (ahead(n->due, n->v) > q->usual ||
+	    (q->first && (ahead(n->due, q->last->due) < 0 || ahead(n->v, q->last->v) < 0))) {
+		insert(q, n);
+		return;
+	}
+	n->left = NULL;
+	if (q->first)
+		q->last->left = n;
+	else
+		q->first = n;
+	q->last = n;
+}
+
+/* Whether the first in line comes before the one in the tree to which @path leads; neither place is empty. */
+static bool line_comes_first(struct queue *q, struct node **path[], int *depth)
+{
+	bool line = eligible(q, q->first->v), tree = eligible(q, q->root->least);
+
+	if (line && !tree)
+		return true;
+	*depth = find(q, path);
+	return line == tree && ahead(q->first->due, (*path[*depth - 1])->due) <= 0;
+}
+
+/* The eligible one that is due first, or of all when none is eligible; NULL when nobody is ready. */
+static struct node *take(struct queue *q)
+{
+	struct node **path[DEPTH], *n = q->first;
+	int depth = 0;
+
+	if (q->root && (!n || !line_comes_first(q, path, &depth)))
+		return extract(path, depth ? depth : find(q, path));
+	if (n)
+		q->first = n->left;
+	return n;
+}
+
+/* Whether one of the ready ones is eligible, and due no later than @due. */
+static bool someone_due(struct queue *q, int64_t due)
+{
+	struct node **path[DEPTH];
+
+	if (q->first && eligible(q, q->first->v) && ahead(q->first->due, due) <= 0)
+		return true;
+	return q->root && eligible(q, q->root->least) && ahead((*path[find(q, path) - 1])->due, due) <= 0;
 }
 
 /* --------------------------------------------------------------------------------------- coming and going */
@@ -429,7 +478,7 @@ static void enter(struct queue *q, struct stint_task *t, int64_t lag)
 	lag = within(lag, virtual_span(n->request, n->weight));
 	join(q, n, lag);
 	ask(n);
-	insert(q, n);
+	put(q, n);
 }
 
 /* ------------------------------------------------------------------------------------------- operations */
@@ -440,6 +489,7 @@ static int init(void *rq, stint_ns quantum)
 
 	q->quantum = quantum < LONGEST ? quantum : LONGEST;
 	q->least_request = q->quantum / 64 ? q->quantum / 64 : 1;
+	q->usual = virtual_span(q->quantum, STINT_WEIGHT_NORMAL);
 	q->least_turn = q->quantum / 16 ? q->quantum / 16 : 1;
 	return 0;
 }
@@ -475,14 +525,15 @@ static void wakeup(void *rq, struct stint_task *t, stint_ns now)
 static struct stint_task *pick_next(void *rq, stint_ns now)
 {
 	struct queue *q = rq;
-	struct node *yielded = q->yielded, *n = yielded;
+	struct node *yielded = q->yielded, *n = take(q);
 
-	if (q->root) {
-		n = extract(q);
-		if (yielded)
-			insert(q, yielded);
+	if (yielded) {
+		q->yielded = NULL;
+		if (n)
+			put(q, yielded);
+		else
+			n = yielded;
 	}
-	q->yielded = NULL;
 	q->running = n;
 	q->since = now;
 	return n ? task_of(n) : NULL;
@@ -503,16 +554,14 @@ static stint_ns slice(void *rq, struct stint_task *t, stint_ns now)
 static stint_ns tick(void *rq, struct stint_task *t, stint_ns now)
 {
 	struct queue *q = rq;
-	struct node *n = node_of(t), **path[DEPTH];
+	struct node *n = node_of(t);
 
 	charge(q, now);
 	if (!served(q, n))
 		return turn(q, n);
 	if (!eligible(q, n->v))
-		return q->root ? 0 : turn(q, n);
-	if (q->root && eligible(q, q->root->least) && ahead((*path[find(q, path) - 1])->due, n->due) <= 0)
-		return 0;
-	return turn(q, n);
+		return q->root || q->first ? 0 : turn(q, n);
+	return someone_due(q, n->due) ? 0 : turn(q, n);
 }
 
 static void preempt(void *rq, struct stint_task *t, stint_ns now)
@@ -523,7 +572,7 @@ static void preempt(void *rq, struct stint_task *t, stint_ns now)
 	charge(q, now);
 	q->running = NULL;
 	renew(q, n, false);
-	insert(q, n);
+	put(q, n);
 }
 
 static void yield(void *rq, struct stint_task *t, stint_ns now)
@@ -579,13 +628,14 @@ static bool preempts(void *rq, const struct stint_task *woken, const struct stin
 static struct stint_task *balance(void *rq, stint_ns now)
 {
 	struct queue *q = rq;
-	struct node *n = q->yielded;
+	struct node *n;
 
 	charge(q, now);
-	if (q->root)
-		n = extract(q);
-	else
+	n = take(q);
+	if (!n) {
+		n = q->yielded;
 		q->yielded = NULL;
+	}
 	if (!n)
 		return NULL;
 	go_away(q, n);

@@ -334,8 +334,9 @@ static void mlfq_levels(void)
 	CHECK_INT(sim_wait_quantile(&accounts[1], 0.9), <=, STINT_US(200));
 	CHECK_INT(accounts[0].cpu + accounts[1].cpu, ==, options.length);
 	/* a third of the CPU, but it sleeps longer than it runs */
-	simulate("mlfq", "hog run=forever\nhalf run=400us sleep=800us\n", STINT_S(20));
+	simulate("mlfq", "hog n=8 run=forever\nhalf run=400us sleep=800us\n", STINT_S(20));
 	CHECK_INT(sim_wait_quantile(&accounts[1], 0.9), ==, 0);
+	CHECK(share(1) > 0.3);
 	/* to stop just before the allowance is used up gains nothing */
 	simulate("mlfq", "hog run=forever\nsly run=990us sleep=10us\n", STINT_S(20));
 	CHECK(share(1) < 0.65);

@@ -1,7 +1,7 @@
 /*
  * fair.c - the inside of the fair policy: the tree, the sums, and that the pick is exact
  *
- * Compiled together with sched/fair.c. After each operation the tree is walked: ordered, balanced, each node's least v right;
+ * Compiled together with sched/fair.c. After each operation line and tree are walked: ordered, balanced, each node's least v right;
  * V's sums are computed anew; and each pick is compared with a look at all nodes.
  */
 #include "../test.h"
@@ -61,6 +61,13 @@ static void check_tree(void)
 	unsigned ready = 0;
 
 	walk(q.root, &s, &last);
+	for (const struct node *n = q.first; n; n = n->left) {
+		add(&s, n);
+		if (n->left)
+			CHECK(ahead(n->left->due, n->due) >= 0 && ahead(n->left->v, n->v) >= 0);
+		else
+			CHECK(n == q.last);
+	}
 	for (unsigned i = 0; i < TASKS; i++)
 		ready += ready_now[i];
 	CHECK_INT(s.nodes + (q.yielded != NULL), ==, ready);
@@ -73,14 +80,14 @@ static void check_tree(void)
 }
 
 /* by definition: v <= sum / total, and the earliest due */
-static bool best_of_all(struct stint_task *picked)
+static bool best_of_all(struct stint_task *picked, const struct node *yielded)
 {
 	const struct node *chosen = node_of(picked), *n;
 	bool any = false;
 
 	for (unsigned i = 0; i < TASKS; i++) {
 		n = node_of(&tasks[i]);
-		if (ready_now[i] && n != q.yielded && (wide)ahead(n->v, q.base) * q.total <= q.sum) {
+		if (ready_now[i] && n != yielded && (wide)ahead(n->v, q.base) * q.total <= q.sum) {
 			any = true;
 			if (ahead(n->due, chosen->due) < 0)
 				return false;
@@ -89,20 +96,21 @@ static bool best_of_all(struct stint_task *picked)
 	return !any || (wide)ahead(chosen->v, q.base) * q.total <= q.sum;
 }
 
-/* The pick is repeated on a copy of what it needs, since it takes the task out. */
 static void pick(void)
 {
-	struct node **path[DEPTH], *expected = q.yielded;
+	struct queue before = q;
 	struct stint_task *t;
 
-	if (q.root)
-		expected = *path[find(&q, path) - 1];
-	if (expected && q.root)
-		CHECK(best_of_all(task_of(expected)));
 	t = pick_next(&q, now);
-	CHECK(t == (expected ? task_of(expected) : NULL));
-	if (t)
-		ready_now[t - tasks] = false;
+	if (!t) {
+		CHECK(!before.root && !before.first && !before.yielded);
+		return;
+	}
+	if (before.root || before.first)
+		CHECK(node_of(t) != before.yielded && best_of_all(t, before.yielded));
+	else
+		CHECK(node_of(t) == before.yielded);
+	ready_now[t - tasks] = false;
 }
 
 static void stop(void)
@@ -158,11 +166,8 @@ static void move_on(void)
 	}
 }
 
-int main(void)
+static void random_operations(void)
 {
-	test_watchdog();
-	rng_seed(&rng, test_seed());
-	CHECK_INT(init(&q, STINT_MS(1)), ==, 0);
 	for (unsigned i = 0; i < STEPS; i++) {
 		now += (stint_ns)rng_below(&rng, i % 64 ? 300000 : 30000000);
 		if (q.running)
@@ -177,5 +182,94 @@ int main(void)
 			pick();
 		check_tree();
 	}
+}
+
+/* Two tasks of normal weight in an empty queue; the first one runs. */
+static void begin_with_two(void)
+{
+	memset(&q, 0, sizeof(q));
+	memset(tasks, 0, 2 * sizeof(*tasks));
+	now = 0;
+	CHECK_INT(init(&q, STINT_MS(1)), ==, 0);
+	tasks[0].weight = tasks[1].weight = STINT_WEIGHT_NORMAL;
+	attach(&q, &tasks[0], now);
+	attach(&q, &tasks[1], now);
+	CHECK(pick_next(&q, now) == &tasks[0]);
+}
+
+/* the other one is picked, is owed something, and blocks at once */
+static void other_sleeps_unserved(void)
+{
+	begin_with_two();
+	now += STINT_US(100);
+	preempt(&q, &tasks[0], now);
+	CHECK(pick_next(&q, now) == &tasks[1]);
+	block(&q, &tasks[1], now);
+	CHECK(pick_next(&q, now) == &tasks[0]);
+}
+
+/* A task that ran alone for long has had its request and more: who is owed something need not wait for a new one. */
+static void alone_for_long(void)
+{
+	other_sleeps_unserved();
+	now += STINT_S(1);
+	wakeup(&q, &tasks[1], now);
+	CHECK(preempts(&q, &tasks[1], &tasks[0], now));
+	CHECK_INT(slice(&q, &tasks[0], now), ==, 1);
+	now++;
+	CHECK_INT(tick(&q, &tasks[0], now), ==, 0);
+	preempt(&q, &tasks[0], now);
+	CHECK(pick_next(&q, now) == &tasks[1]);
+	/* the same where only the tick was late */
+	begin_with_two();
+	preempt(&q, &tasks[0], now);
+	CHECK(pick_next(&q, now) == &tasks[1]);
+	block(&q, &tasks[1], now);
+	CHECK(pick_next(&q, now) == &tasks[0]);
+	now += STINT_MS(5);
+	wakeup(&q, &tasks[1], now);
+	CHECK(preempts(&q, &tasks[1], &tasks[0], now));
+}
+
+/* Who yields a thousand times has not saved up a thousand turns. */
+static void yields_are_not_saved(void)
+{
+	stint_ns ran = 0, turn_ns;
+
+	begin_with_two();
+	for (unsigned i = 0; i < 1000; i++) {
+		now += STINT_US(10);
+		yield(&q, &tasks[0], now);
+		CHECK(pick_next(&q, now) == &tasks[1]);
+		turn_ns = slice(&q, &tasks[1], now);
+		do {
+			now += turn_ns;
+			turn_ns = tick(&q, &tasks[1], now);
+		} while (turn_ns);
+		preempt(&q, &tasks[1], now);
+		CHECK(pick_next(&q, now) == &tasks[0]);
+	}
+	do {
+		turn_ns = slice(&q, &tasks[0], now);
+		CHECK_INT(turn_ns, <=, STINT_MS(1));
+		now += turn_ns;
+		ran += turn_ns;
+		if (tick(&q, &tasks[0], now))
+			continue;
+		preempt(&q, &tasks[0], now);
+		if (pick_next(&q, now) == &tasks[1])
+			break;
+	} while (ran < STINT_S(1));
+	CHECK_INT(ran, <=, STINT_MS(4));
+}
+
+int main(void)
+{
+	test_watchdog();
+	rng_seed(&rng, test_seed());
+	CHECK_INT(init(&q, STINT_MS(1)), ==, 0);
+	random_operations();
+	alone_for_long();
+	yields_are_not_saved();
 	return 0;
 }
