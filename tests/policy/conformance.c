@@ -1,10 +1,10 @@
 /*
  * conformance.c - what every policy owes: random operations over many tasks and run queues; nobody lost, nobody twice
  *
- * Runs over each built-in policy and over plug-ins named on the command line or by TEST_PLUGIN. The test plays the runtime: it knows
- * for each task whether it is ready, running or away, and compares. Clocks are integers, of another origin for each run
- * queue, and advance in steps from nothing to years. Around run queues and tasks lie guard words; a task that is away
- * moves to another place in memory, and where it was is overwritten.
+ * Runs over each built-in policy and over plug-ins named on the command line or by TEST_PLUGIN. The test plays
+ * the runtime: it knows for each task whether it is ready, running or away, and compares. Clocks are integers,
+ * of another origin for each run queue, and advance in steps from nothing to years. Around run queues and tasks
+ * lie guard words; a task that is away moves to another place in memory, and where it was is overwritten.
  */
 #include "../test.h"
 

@@ -87,7 +87,8 @@ static void fifo_runs_on(void)
 {
 	stretches = 0;
 	with_hook(never_stopped);
-	simulate("fifo", "a run=10ms sleep=1ms\nb run=20ms sleep=1ms\nc run=20ms..30ms yield=20ms sleep=1us\n", STINT_S(1));
+	simulate("fifo", "a run=10ms sleep=1ms\nb run=20ms sleep=1ms\nc run=20ms..30ms yield=20ms sleep=1us\n",
+	         STINT_S(1));
 	CHECK_INT(accounts[0].jobs, >, 10);
 	simulate("fifo", "hog run=forever\nsleeper n=5 run=1us sleep=1ms\n", STINT_S(1));
 	with_hook(NULL);
@@ -97,8 +98,8 @@ static void fifo_runs_on(void)
 /* -------------------------------------------------------------------------------------------------- fair */
 
 /*
- * The ideal machine: all active tasks at once, each at its share. Each task's lag is followed through arrivals and ends; what
- * one that ends was owed or owes is spread over the others by weight, as the paper has it.
+ * The ideal machine: all active tasks at once, each at its share. Each task's lag is followed through arrivals
+ * and ends; what one that ends was owed or owes is spread over the others by weight, as the paper has it.
  */
 struct ideal {
 	double lag[GROUPS];
@@ -175,8 +176,8 @@ static void follow(void *arg, const struct sim_stretch *s)
 }
 
 /*
- * No task is ever further from its share than one request, here a quantum. The proof of that is for tasks that end with
- * nothing owed; where others end, what they leave behind comes on top.
+ * No task is ever further from its share than one request, here a quantum. The proof of that is for tasks that
+ * end with nothing owed; where others end, what they leave behind comes on top.
  */
 static void fair_bound(const char *workload, double quanta)
 {
@@ -255,8 +256,9 @@ static void periodic_set(char *text, size_t size, double load)
 	for (unsigned i = 0; i < n; i++) {
 		unsigned period = periods[rng_below(&rng, sizeof(periods) / sizeof(*periods))];
 
-		used += (size_t)snprintf(text + used, size - used, "t%u period=%ums deadline=%ums start=%lluus run=%.0fns\n", i,
-		                         period, period, (unsigned long long)rng_below(&rng, 20000),
+		used += (size_t)snprintf(text + used, size - used,
+		                         "t%u period=%ums deadline=%ums start=%lluus run=%.0fns\n", i, period, period,
+		                         (unsigned long long)rng_below(&rng, 20000),
 		                         floor(parts[i] / sum * load * period * 1e6));
 	}
 }
@@ -288,7 +290,8 @@ static void edf_deadlines(void)
 	}
 	CHECK_INT(others, >, 1000);             /* the sets are not such that anyone could do it */
 	/* too much, once: the one that is due later is late, by what there is too much */
-	simulate("edf", "b run=6ms deadline=11ms jobs=1 sleep=1s\na run=6ms deadline=10ms jobs=1 sleep=1s\n", STINT_S(1));
+	simulate("edf", "b run=6ms deadline=11ms jobs=1 sleep=1s\na run=6ms deadline=10ms jobs=1 sleep=1s\n",
+	         STINT_S(1));
 	CHECK_INT(accounts[1].late, ==, 0);
 	CHECK_INT(accounts[0].late, ==, 1);
 	CHECK_INT(accounts[0].worst_late, ==, MS);
@@ -328,7 +331,7 @@ static void watch_hog(void *arg, const struct sim_stretch *s)
 
 static void mlfq_levels(void)
 {
-	/* once the hogs have gone down, those that sleep more than they run do not wait for them but just after a boost */
+	/* once the hogs have gone down, those that sleep more wait for them only after a boost */
 	simulate("mlfq", "hog n=4 run=forever\nbrief n=4 run=50us sleep=2ms\n", STINT_S(20));
 	CHECK_INT(accounts[1].waits, >, 20000);
 	CHECK_INT(sim_wait_quantile(&accounts[1], 0.9), <=, STINT_US(200));
@@ -362,7 +365,8 @@ static void simulator(void)
 	CHECK(sim_span("1.5ms", &span) && span == 1500000);
 	CHECK(sim_span("forever", &span) && span == STINT_FOREVER);
 	CHECK(!sim_span("5", &span) && !sim_span("us", &span) && !sim_span("5us6", &span) && !sim_span("", &span));
-	CHECK_INT(sim_workload_parse("a run=1us..2us # comment\n\n# more\nb n=3 run=1us\n", &g, &n, why, sizeof(why)), ==, 0);
+	CHECK_INT(sim_workload_parse("a run=1us..2us # two\n\n# more\nb n=3 run=1us\n", &g, &n, why, sizeof(why)), ==,
+	          0);
 	CHECK(n == 2 && g[0].run_max == 2000 && g[1].count == 3 && g[1].weight == STINT_WEIGHT_NORMAL);
 	free(g);
 	CHECK_INT(sim_workload_parse("a run=1us\nb wait=2us run=1us\n", &g, &n, why, sizeof(why)), ==, EINVAL);
@@ -373,7 +377,8 @@ static void simulator(void)
 	/* several workers: none idle while someone is ready */
 	options.workers = 3;
 	for (size_t i = 0; stint_policy_builtin(i); i++) {
-		simulate(stint_policy_builtin(i)->name, "hog n=5 run=forever\nbrief n=9 run=50us sleep=1ms\n", STINT_S(1));
+		simulate(stint_policy_builtin(i)->name, "hog n=5 run=forever\nbrief n=9 run=50us sleep=1ms\n",
+		         STINT_S(1));
 		CHECK_INT(accounts[0].cpu + accounts[1].cpu, ==, 3 * options.length);
 	}
 	options.workers = 1;

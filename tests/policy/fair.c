@@ -1,8 +1,8 @@
 /*
  * fair.c - the inside of the fair policy: the tree, the sums, and that the pick is exact
  *
- * Compiled together with sched/fair.c. After each operation line and tree are walked: ordered, balanced, each node's least v right;
- * V's sums are computed anew; and each pick is compared with a look at all nodes.
+ * Compiled together with sched/fair.c. After each operation line and tree are walked: ordered, balanced, each
+ * node's least v right; V's sums are computed anew; and each pick is compared with a look at all nodes.
  */
 #include "../test.h"
 

@@ -1,8 +1,8 @@
 /*
  * order.c - who is picked, compared at each pick with a look at all tasks: fifo, rr, prio, edf
  *
- * The reference keeps for each ready task a key and a running number; the least one must come next. It is as slow as it is
- * plain. That of fair is in fair.c, mlfq's rule is about time: exact.c.
+ * The reference keeps for each ready task a key and a running number; the least one must come next. It is as
+ * slow as it is plain. That of fair is in fair.c, mlfq's rule is about time: exact.c.
  */
 #include "../test.h"
 
@@ -52,7 +52,8 @@ static struct slot *least(void)
 	struct slot *best = NULL;
 
 	for (struct slot *s = slots; s < slots + TASKS; s++)
-		if (s->state == READY && (!best || s->key < best->key || (s->key == best->key && s->number < best->number)))
+		if (s->state == READY &&
+		    (!best || s->key < best->key || (s->key == best->key && s->number < best->number)))
 			best = s;
 	return best;
 }
