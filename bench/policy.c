@@ -1,8 +1,8 @@
 /*
- * policy.c - what a policy itself costs: the running task yields, the next one is picked, with 2, 100 and 10 000 tasks
+ * policy.c - what a policy itself costs: the running task yields, the next one is picked
  *
- * The tables are called as the workers call them, but with a made-up clock, 50 ns on for each switch; reading a clock is
- * not in the figures. The reference is fifo, the least that a queue can do.
+ * The tables are called as the workers call them, but with a made-up clock, 50 ns on for each switch; reading a
+ * clock is not in the figures. The reference is fifo, the least that a queue can do.
  */
 #include <errno.h>
 #include <stdio.h>

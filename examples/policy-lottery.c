@@ -1,5 +1,5 @@
 /*
- * policy-lottery.c - a scheduling policy from outside: each turn is drawn by lot, a task's weight is its number of tickets
+ * policy-lottery.c - a scheduling policy from outside: turns are drawn by lot, the weight is the number of tickets
  *
  * After Waldspurger and Weihl, "Lottery Scheduling", 1994. It is compiled against one header and linked with nothing:
  *
@@ -7,8 +7,9 @@
  *      stint sim --policy ./policy-lottery.so --workload mixed
  *      STINT_POLICY=./policy-lottery.so ./program
  *
- * Nothing is kept over a sleep, nothing is owed: in the long run, and only there, shares are as the weights. A draw walks
- * the list of ready tasks; winners are put back at its front, where the heavy ones gather, so the walk is short.
+ * Nothing is kept over a sleep, nothing is owed: in the long run, and only there, shares are as the weights. A
+ * draw walks the list of ready tasks; winners are put back at its front, where the heavy ones gather, so the
+ * walk is short.
  */
 #include <stint/sched.h>
 

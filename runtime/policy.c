@@ -1,9 +1,9 @@
 /*
  * policy.c - scheduling policies by name or path
  *
- * A plug-in is code that will run between any two threads, so its table is looked through before it is used: what it lacks
- * is said now, not by a jump to nowhere later. It stays loaded, because nobody can know when the last thread has
- * left its code. Nothing here runs in signal context; no lock of ours is held.
+ * A plug-in is code that will run between any two threads, so its table is looked through before it is used:
+ * what it lacks is said now, not by a jump to nowhere later. It stays loaded, because nobody can know when the
+ * last thread has left its code. Nothing here runs in signal context; no lock of ours is held.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -1,18 +1,20 @@
 /*
  * edf.c - the earliest deadline first
  *
- * Each wake-up of a task with a deadline is a job that should be done that long after. Of the jobs that are ready the one with
- * the earliest absolute deadline runs, and displaces one with a later deadline at once. On one worker this meets all
- * deadlines whenever any order does: for periodic jobs due before the next, whenever they need at most all of
- * the CPU (Liu and Layland, 1973). When they need more, it does not say who is late. A job that is late keeps its
- * deadline and with it its place in front. Tasks without a deadline run, round robin, when no job is ready.
+ * Each wake-up of a task with a deadline is a job that should be done that long after. Of the jobs that are
+ * ready the one with the earliest absolute deadline runs, and displaces one with a later deadline at once. On
+ * one worker this meets all deadlines whenever any order does: for periodic jobs due before the next, whenever
+ * they need at most all of the CPU (Liu and Layland, 1973). When they need more, it does not say who is late. A
+ * job that is late keeps its deadline and with it its place in front. Tasks without a deadline run, round
+ * robin, when no job is ready.
  *
  * Equal deadlines run in the order in which they became ready; one that yields goes behind its equals. A job that is
  * displaced keeps its place.
  *
- * The jobs are a pairing heap (Fredman, Sedgewick, Sleator, Tarjan, 1986): putting in takes a few instructions, taking out
- * the first O(log n) on average over many, and nothing else is asked of it. The key is the deadline, then a running
- * number. While a job is on its way to another queue its deadline is kept relative, since clocks may differ.
+ * The jobs are a pairing heap (Fredman, Sedgewick, Sleator, Tarjan, 1986): putting in takes a few instructions,
+ * taking out the first O(log n) on average over many, and nothing else is asked of it. The key is the deadline,
+ * then a running number. While a job is on its way to another queue its deadline is kept relative, since clocks
+ * may differ.
  */
 #include <stint/sched.h>
 

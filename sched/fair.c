@@ -1,39 +1,42 @@
 /*
  * fair.c - shares by weight, and low latency for those that need little: earliest eligible virtual deadline first
  *
- * After Stoica and Abdel-Wahab, "Earliest Eligible Virtual Deadline First", 1995. Virtual time advances by real time over
- * the weights of all active tasks (ready or running), so an ideal machine gives each task its weight's worth for each
- * unit. v is the virtual time up to which a task has been served; it runs ahead of or lags behind the queue's
+ * After Stoica and Abdel-Wahab, "Earliest Eligible Virtual Deadline First", 1995. Virtual time advances by real
+ * time over the weights of all active tasks (ready or running), so an ideal machine gives each task its
+ * weight's worth for each unit. v is the virtual time up to which a task has been served; it runs ahead of or
+ * lags behind the queue's
  *
  *      V = sum(weight * v) / sum(weight)               lag = V - v, positive: the CPU owes it
  *
  * A task asks for the CPU in requests of r ns, due at v + r / weight. Of the eligible ones, those with v <= V,
  * the one whose request is due first runs until the request is served. Then no task is ever further from its
- * ideal share than one request. A task that becomes ready displaces the running one when it is eligible and due earlier.
+ * ideal share than one request. A task that becomes ready displaces the running one when it is eligible and due
+ * earlier.
  *
  * What is decided here and not in the paper:
- * - r is at most the quantum. A task that blocks after less asks for less the next time, for what it used, at most halved
- *   each time and down to a 64th of the quantum; one that uses its request up asks for twice as much. So those that run
- *   briefly are due early and wait little, without being told, and with no more CPU than their share. Among n hogs the
- *   one that is furthest behind lacks nearly a quantum * (n - 1) / n, so r must be below quantum / n to displace it.
- *   A new task asks for an eighth. It comes soon, but does not displace anyone: mostly that would be its maker, at each one
- *   that it makes.
- * - While a task is away its lag is kept, at most one request. A debt is paid off by V going on, as if it had stayed
- *   and not been picked; it is gone when the queue was empty in the meantime.
- * - A task that yields is not picked next when another one is ready, eligible or not: it may be waiting for that one. What
- *   it gives away so comes back to it as lag, of which one request is kept.
+ * - r is at most the quantum. A task that blocks after less asks for less the next time, for what it used, at
+ *   most halved each time and down to a 64th of the quantum; one that uses its request up asks for twice as
+ *   much. So those that run briefly are due early and wait little, without being told, and with no more CPU
+ *   than their share. Among n hogs the one that is furthest behind lacks nearly a quantum * (n - 1) / n, so r
+ *   must be below quantum / n to displace it. A new task asks for an eighth. It comes soon, but does not
+ *   displace anyone: mostly that would be its maker, at each one that it makes.
+ * - While a task is away its lag is kept, at most one request. A debt is paid off by V going on, as if it had
+ *   stayed and not been picked; it is gone when the queue was empty in the meantime.
+ * - A task that yields is not picked next when another one is ready, eligible or not: it may be waiting for
+ *   that one. What it gives away so comes back to it as lag, of which one request is kept.
  *
- * Numbers: virtual time is in units of 2^-20 ns at weight 1, so that one nanosecond counts at the greatest weight too. It is
- * compared by differences and may wrap. A quantum, a span and a debt count at most LONGEST, thus differences stay below
- * 2^62. base is near all v; sum and total are those of weight * (v - base) and weight, the running task and one that
- * yielded included.
+ * Numbers: virtual time is in units of 2^-20 ns at weight 1, so that one nanosecond counts at the greatest
+ * weight too. It is compared by differences and may wrap. A quantum, a span and a debt count at most LONGEST,
+ * thus differences stay below 2^62. base is near all v; sum and total are those of weight * (v - base) and
+ * weight, the running task and one that yielded included.
  *
- * The ready tasks are in two places. Those that come in order, neither v nor due before those of the last one, wait in
- * line: there the first one is both the first due and eligible if any is, so nothing is searched. That is where tasks
- * of the same weight are that compute, or that yield. Long requests of light tasks are kept out, or one would stand at the
- * end of the line for long, and nobody could join it. All others are in an AVL tree by due time, in which each node knows
- * the least v below it; so the first eligible one is found in one way down. Rejected: a tree by v (the way is as long, and most
- * insertions go into the middle); two heaps (V can step back when tasks come, then they are churned).
+ * The ready tasks are in two places. Those that come in order, neither v nor due before those of the last one,
+ * wait in line: there the first one is both the first due and eligible if any is, so nothing is searched. That
+ * is where tasks of the same weight are that compute, or that yield. Long requests of light tasks are kept out,
+ * or one would stand at the end of the line for long, and nobody could join it. All others are in an AVL tree
+ * by due time, in which each node knows the least v below it; so the first eligible one is found in one way
+ * down. Rejected: a tree by v (the way is as long, and most insertions go into the middle); two heaps (V can
+ * step back when tasks come, then they are churned).
  */
 #include <stint/sched.h>
 
@@ -193,8 +196,8 @@ static stint_ns rest(const struct node *n)
 }
 
 /*
- * The running one asks again when its request is served, and a rest that is not worth a tick counts as served. Not while it
- * runs and is not eligible: then others come first.
+ * The running one asks again when its request is served, and a rest that is not worth a tick counts as served.
+ * Not while it runs and is not eligible: then others come first.
  */
 static void renew(const struct queue *q, struct node *n, bool runs)
 {
@@ -305,7 +308,7 @@ static void insert(struct queue *q, struct node *n)
 	mend(path, depth, depth);
 }
 
-/* The way to the eligible node that is due first, its own link last; to the one due first of all when none is eligible. */
+/* The way to the eligible node that is due first, its own link last; or to the one that is due first of all. */
 static int find(struct queue *q, struct node **path[])
 {
 	struct node **at = &q->root;

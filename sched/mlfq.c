@@ -1,12 +1,12 @@
 /*
  * mlfq.c - multi-level feedback queue: those that use little CPU run first, without being told who they are
  *
- * A task begins on level 0. On each level it has an allowance, the quantum doubled with each level; when it is used up, in
- * one go or in pieces, the task goes down one level. What it sleeps is taken off what it used, so a task that
- * sleeps at least half of its time stays where it is, and giving the CPU back shortly before the allowance ends
- * gains nothing. The highest level with a ready task runs; within a level they take turns, each as long as its allowance
- * lasts. Every BOOST quanta all tasks begin again on level 0: so nobody starves, and a task that has changed its
- * ways is judged anew.
+ * A task begins on level 0. On each level it has an allowance, the quantum doubled with each level; when it is
+ * used up, in one go or in pieces, the task goes down one level. What it sleeps is taken off what it used, so a
+ * task that sleeps at least half of its time stays where it is, and giving the CPU back shortly before the
+ * allowance ends gains nothing. The highest level with a ready task runs; within a level they take turns, each
+ * as long as its allowance lasts. Every BOOST quanta all tasks begin again on level 0: so nobody starves, and a
+ * task that has changed its ways is judged anew.
  *
  * A boost joins the lists and counts an era: a task that is found in an older era is on level 0. Eras count on one
  * queue; a task that comes from another one keeps its level.

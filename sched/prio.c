@@ -1,12 +1,13 @@
 /*
  * prio.c - strict priority; round robin among equals
  *
- * A task runs only when none of a higher priority is ready, and one of a higher priority that becomes ready displaces it
- * at once. Nothing guards the lower ones against starving.
+ * A task runs only when none of a higher priority is ready, and one of a higher priority that becomes ready
+ * displaces it at once. Nothing guards the lower ones against starving.
  *
- * One list for each priority, a bit for each list that is not empty: all operations take the same few instructions however
- * many tasks there are. A task that is displaced goes behind its equals, not before them: without a clock it is
- * not known what is left of its turn, and with a fresh one each time it could keep its equals out for ever.
+ * One list for each priority, a bit for each list that is not empty: all operations take the same few
+ * instructions however many tasks there are. A task that is displaced goes behind its equals, not before them:
+ * without a clock it is not known what is left of its turn, and with a fresh one each time it could keep its
+ * equals out for ever.
  */
 #include <stint/sched.h>
 

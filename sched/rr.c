@@ -1,8 +1,8 @@
 /*
  * rr.c - round robin: all take turns of one quantum, in the order in which they became ready
  *
- * A turn that ends early by a block or a yield gives nothing back: the next one is a whole quantum again. So the time is
- * not needed.
+ * A turn that ends early by a block or a yield gives nothing back: the next one is a whole quantum again. So
+ * the time is not needed.
  */
 #include <stint/sched.h>
 

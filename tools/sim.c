@@ -180,8 +180,9 @@ static void print_group(const struct arguments *a, const struct sim_group *g, co
 	       100 * (double)r->cpu / all, (unsigned long long)r->jobs, (unsigned long long)r->turns,
 	       (unsigned long long)r->preempted,
 	       short_span(text[0], 16, (double)sim_wait_quantile(r, 0.5)),
-	       short_span(text[1], 16, (double)sim_wait_quantile(r, 0.99)), short_span(text[2], 16, (double)r->wait_max),
-	       short_span(text[3], 16, r->lag_max), short_span(text[4], 16, -r->lag_min), late);
+	       short_span(text[1], 16, (double)sim_wait_quantile(r, 0.99)),
+	       short_span(text[2], 16, (double)r->wait_max), short_span(text[3], 16, r->lag_max),
+	       short_span(text[4], 16, -r->lag_min), late);
 }
 
 static void print_table(const struct arguments *a, const struct sim_group *groups, size_t n,
@@ -192,8 +193,8 @@ static void print_table(const struct arguments *a, const struct sim_group *group
 	printf("policy %s, workload %s, %u worker%s, quantum %s, %s of virtual time\n\n", a->options.policy->name,
 	       a->workload, a->options.workers, a->options.workers == 1 ? "" : "s",
 	       short_span(text[0], 16, (double)a->options.quantum), short_span(text[1], 16, (double)a->options.length));
-	printf("%-12s %6s %7s %9s %8s %8s %8s %8s %8s %8s %8s %6s\n", "group", "tasks", "cpu", "jobs", "turns", "stopped",
-	       "wait 50%", "99%", "max", "behind", "ahead", "late");
+	printf("%-12s %6s %7s %9s %8s %8s %8s %8s %8s %8s %8s %6s\n", "group", "tasks", "cpu", "jobs", "turns",
+	       "stopped", "wait 50%", "99%", "max", "behind", "ahead", "late");
 	for (size_t i = 0; i < n; i++)
 		print_group(a, &groups[i], &accounts[i]);
 }

@@ -1,26 +1,27 @@
 /*
  * stint/sched.h - writing a scheduling policy
  *
- * A policy decides who runs next on one worker. It is a const table of operations on a run queue, of which each worker
- * has one. The runtime calls it, and so does the simulator in virtual time (stint sim): a policy cannot tell which.
- * The built-in policies see nothing but this header. A policy from elsewhere is a shared object that defines
- * stint_policy; it is loaded by its path.
+ * A policy decides who runs next on one worker. It is a const table of operations on a run queue, of which each
+ * worker has one. The runtime calls it, and so does the simulator in virtual time (stint sim): a policy cannot
+ * tell which. The built-in policies see nothing but this header. A policy from elsewhere is a shared object
+ * that defines stint_policy; it is loaded by its path.
  *
  * What a policy may count on:
- * - On one run queue only one operation runs at a time, on whatever kernel thread, with preemption disabled. On different
- *   run queues operations run at once.
- * - A task is in one of three conditions: ready (in exactly one run queue), running, or away (blocked, ended, or on
- *   the way to another queue). A worker has at most one running task. pick_next() makes a ready task running;
- *   preempt() and yield() make the running one ready again, block() and done() take it away, and one of these four
- *   comes before the next pick_next(). spawn(), wakeup() and attach() make one ready that was away; balance() takes a
- *   ready one away. Only balance() and pick_next() take tasks out of a queue, so none must be found in its midst.
- * - Between block() and wakeup(), and between balance() and attach(), a task may change to another run queue of the
- *   same policy, whose clock may have another origin.
- * - Time is passed in: nanoseconds that never run backwards for one run queue. All operations of one switch get the
- *   same reading.
+ * - On one run queue only one operation runs at a time, on whatever kernel thread, with preemption disabled. On
+ *   different run queues operations run at once.
+ * - A task is in one of three conditions: ready (in exactly one run queue), running, or away (blocked, ended,
+ *   or on the way to another queue). A worker has at most one running task. pick_next() makes a ready task
+ *   running; preempt() and yield() make the running one ready again, block() and done() take it away, and one
+ *   of these four comes before the next pick_next(). spawn(), wakeup() and attach() make one ready that was
+ *   away; balance() takes a ready one away. Only balance() and pick_next() take tasks out of a queue, so none
+ *   must be found in its midst.
+ * - Between block() and wakeup(), and between balance() and attach(), a task may change to another run queue of
+ *   the same policy, whose clock may have another origin.
+ * - Time is passed in: nanoseconds that never run backwards for one run queue. All operations of one switch get
+ *   the same reading.
  *
- * What a policy must not do: block, switch, call into the C library, allocate (all it needs is in its run queue and in
- * the tasks' priv), read a clock, keep a pointer to a task that is away, or keep state elsewhere.
+ * What a policy must not do: block, switch, call into the C library, allocate (all it needs is in its run queue
+ * and in the tasks' priv), read a clock, keep a pointer to a task that is away, or keep state elsewhere.
  */
 #ifndef STINT_SCHED_H
 #define STINT_SCHED_H
@@ -43,7 +44,7 @@ extern "C" {
 #define STINT_PRIORITY_NORMAL 0
 #define STINT_PRIORITY_MAX    127
 
-/* What a policy sees of a thread. All but priv is read only to it, and changes only while the task is away or running. */
+/* What a policy sees of a thread. All but priv is read only to it, and changes only while it is away or running. */
 struct stint_task {
 	unsigned weight;                /* share of the CPU: STINT_WEIGHT_MIN to STINT_WEIGHT_MAX */
 	int priority;                   /* higher runs first: STINT_PRIORITY_MIN to STINT_PRIORITY_MAX */
@@ -53,8 +54,8 @@ struct stint_task {
 };
 
 /*
- * STINT_POLICY_TIMED: the policy needs the time in every operation. Without it `now` is 0 in all but tick(); reading the
- * clock costs about a third of a switch.
+ * STINT_POLICY_TIMED: the policy needs the time in every operation. Without it `now` is 0 in all but tick();
+ * reading the clock costs about a third of a switch.
  */
 #define STINT_POLICY_TIMED 1u
 
@@ -64,7 +65,7 @@ struct stint_task {
  * running task.
  */
 struct stint_policy {
-	size_t size;                    /* sizeof(struct stint_policy) that it was compiled with; later versions add at the end */
+	size_t size;                    /* sizeof(struct stint_policy) when compiled; later versions add at the end */
 	const char *name;               /* a few lower-case letters, digits, hyphens */
 	unsigned flags;                 /* STINT_POLICY_... */
 	size_t rq_size;                 /* bytes of a run queue; it begins zeroed, on a cache line of its own */
@@ -78,23 +79,24 @@ struct stint_policy {
 	void (*spawn)(void *rq, struct stint_task *t, stint_ns now);
 	/* it was blocked */
 	void (*wakeup)(void *rq, struct stint_task *t, stint_ns now);
-	/* it was ready in another queue (stealing), or away when another policy was replaced by this one: then with priv zeroed */
+	/* it was ready in another queue (stealing); or it comes from another policy, with priv zeroed */
 	void (*attach)(void *rq, struct stint_task *t, stint_ns now);
 
 	/* who runs; taken out of the queue. NULL when the queue is empty, and only then. */
 	struct stint_task *(*pick_next)(void *rq, stint_ns now);
 	/*
-	 * How long t, which is running, may run before tick() is asked: above 0; STINT_FOREVER: not asked. Called while others
-	 * are ready and no tick() is due: after pick_next(), and whenever one becomes ready and does not displace t.
+	 * How long t, which is running, may run before tick() is asked: above 0; STINT_FOREVER: not asked.
+	 * Called while others are ready and no tick() is due: after pick_next(), and whenever one becomes ready
+	 * and does not displace t.
 	 */
 	stint_ns (*slice)(void *rq, struct stint_task *t, stint_ns now);
 	/*
-	 * That time is over and others are ready. 0: t's turn is over, preempt() and pick_next() follow as soon as t can be
-	 * stopped; else ask again after that span, STINT_FOREVER as above.
+	 * That time is over and others are ready. 0: t's turn is over, preempt() and pick_next() follow as soon
+	 * as t can be stopped; else ask again after that span, STINT_FOREVER as above.
 	 */
 	stint_ns (*tick)(void *rq, struct stint_task *t, stint_ns now);
 
-	/* t becomes ready again: it was stopped, because tick() or preempts() said so or for a reason of the runtime's */
+	/* t becomes ready again: it was stopped; tick() or preempts() said so, or the runtime had its reasons */
 	void (*preempt)(void *rq, struct stint_task *t, stint_ns now);
 	/* it hands over of its own will */
 	void (*yield)(void *rq, struct stint_task *t, stint_ns now);
@@ -104,13 +106,13 @@ struct stint_policy {
 	void (*done)(void *rq, struct stint_task *t, stint_ns now);
 
 	/*
-	 * Whether @woken, which has just become ready here, should run now and not when @running's turn is over. If so,
-	 * preempt(@running) and pick_next() follow as soon as @running can be stopped.
+	 * Whether @woken, which has just become ready here, should run now and not when @running's turn is
+	 * over. If so, preempt(@running) and pick_next() follow as soon as @running can be stopped.
 	 */
 	bool (*preempts)(void *rq, const struct stint_task *woken, const struct stint_task *running, stint_ns now);
 	/*
-	 * Take out the ready task that best goes to an idle worker. NULL when the queue is empty, and only then: it is also how
-	 * a queue is emptied when its policy is replaced.
+	 * Take out the ready task that best goes to an idle worker. NULL when the queue is empty, and only
+	 * then: it is also how a queue is emptied when its policy is replaced.
 	 */
 	struct stint_task *(*balance)(void *rq, stint_ns now);
 };
@@ -135,8 +137,7 @@ STINT_API const struct stint_policy *stint_policy_builtin(size_t index);
  * Return:  0 with *@policy set; ENOENT (no built-in one of that name, or the file cannot be loaded), EINVAL (no
  *          stint_policy in it, or a table that breaks the rules above; also @which or @policy NULL), ENOTSUP (made for
  *          a later version). Then @why, if not NULL, holds one English sentence, cut to @size bytes.
- * Context: any thread, any call; not from a signal handler.
- * Preempt: deferred while the plug-in is loaded.
+ * Context: any thread, any call; not from a signal handler. Preempt: deferred while the plug-in is loaded.
  * Owner:   the library's; it lives as long as the process.
  */
 STINT_API int stint_policy_load(const char *which, const struct stint_policy **policy, char *why, size_t size);

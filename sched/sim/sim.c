@@ -1,10 +1,10 @@
 /*
  * sim.c - the simulator (see sim.h)
  *
- * Three kinds of events: a job ends (or its task yields), a task wakes up, a tick comes. Sleeping tasks are in a heap; workers
- * are few and are looked through. At one point in time jobs end first, then tasks wake up, then ticks come. An
- * idle worker takes from the one with the most ready tasks; a task that wakes up goes to an idle worker or else
- * where it ran last. So a worker is idle only when nobody is ready anywhere.
+ * Three kinds of events: a job ends (or its task yields), a task wakes up, a tick comes. Sleeping tasks are in
+ * a heap; workers are few and are looked through. At one point in time jobs end first, then tasks wake up, then
+ * ticks come. An idle worker takes from the one with the most ready tasks; a task that wakes up goes to an idle
+ * worker or else where it ran last. So a worker is idle only when nobody is ready anywhere.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /*
  * sim.h - a discrete-event simulator: any policy, the same object code that the workers run, in virtual time
  *
- * Tasks do jobs: they need the CPU for a while, then sleep or wait for the next period. Nothing but a policy decides who
- * runs; switches and ticks take no time. A run with the same options is the same each time. sim.c needs only
- * <stint/sched.h> and memory; tests and `stint sim` link it.
+ * Tasks do jobs: they need the CPU for a while, then sleep or wait for the next period. Nothing but a policy
+ * decides who runs; switches and ticks take no time. A run with the same options is the same each time. sim.c
+ * needs only <stint/sched.h> and memory; tests and `stint sim` link it.
  */
 #ifndef STINT_SIM_H
 #define STINT_SIM_H
@@ -16,7 +16,7 @@ struct sim_group {
 	unsigned count;
 	unsigned weight;
 	int priority;
-	stint_ns deadline;              /* as struct stint_task has it; with a period it also tells which jobs are late */
+	stint_ns deadline;              /* as struct stint_task has it; jobs may be late for it */
 	stint_ns start, stagger;        /* when the first one comes; each further one comes that much later */
 	stint_ns run_min, run_max;      /* CPU that a job needs, evenly distributed */
 	stint_ns sleep_min, sleep_max;  /* between the end of a job and the next one */
@@ -33,17 +33,17 @@ struct sim_account {
 	uint64_t jobs, late;            /* jobs done, and of these after their deadline */
 	stint_ns worst_late;
 	uint64_t turns, preempted;
-	uint64_t waits;                 /* from becoming ready after a sleep to running: number, greatest, distribution */
+	uint64_t waits;                 /* from waking up to running: number, greatest, distribution */
 	stint_ns wait_max;
 	uint64_t wait[64 * SIM_OCTAVE];
-	double lag_min, lag_max;        /* ns that a task had less (above 0) or more than its share by weight since it woke up */
+	double lag_min, lag_max;        /* ns that a task was behind its share since it woke up; below 0: ahead */
 };
 
 /* one task on one worker, without a break */
 struct sim_stretch {
 	unsigned group, member, worker;
 	stint_ns from, to;
-	enum sim_end { SIM_PREEMPTED, SIM_YIELDED, SIM_BLOCKED, SIM_DONE, SIM_CUT } end;   /* CUT: the simulation ended */
+	enum sim_end { SIM_PREEMPTED, SIM_YIELDED, SIM_BLOCKED, SIM_DONE, SIM_CUT } end;   /* CUT: time was up */
 };
 
 struct sim_options {
@@ -62,8 +62,8 @@ int sim_run(const struct sim_options *options, const struct sim_group *groups, s
 stint_ns sim_wait_quantile(const struct sim_account *account, double q);
 
 /*
- * A workload as text: one group to a line, a name and then key=value; see stint(1). The groups are to be freed by the caller.
- * 0, ENOMEM, or EINVAL with one sentence in @why.
+ * A workload as text: one group to a line, a name and then key=value; see stint(1). The groups are to be freed
+ * by the caller. 0, ENOMEM, or EINVAL with one sentence in @why.
  */
 int sim_workload_parse(const char *text, struct sim_group **groups, size_t *n, char *why, size_t size);
 

@@ -1,8 +1,8 @@
 /*
  * workload.c - workloads for the simulator: from text, and some that are built in
  *
- * One group to a line: a name, then key=value in any order. "#" begins a comment. Spans of time have a unit, ranges are
- * MIN..MAX.
+ * One group to a line: a name, then key=value in any order. "#" begins a comment. Spans of time have a unit,
+ * ranges are MIN..MAX.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -117,7 +117,8 @@ static const char *set(struct sim_group *g, const char *key, const char *value)
 	long long n;
 
 	if (!strcmp(key, "run"))
-		return read_range(value, &g->run_min, &g->run_max) && g->run_min > 0 ? NULL : "not a span above 0 or a range MIN..MAX";
+		return read_range(value, &g->run_min, &g->run_max) && g->run_min > 0 ? NULL :
+		       "not a span above 0 or a range MIN..MAX";
 	if (!strcmp(key, "sleep"))
 		return read_range(value, &g->sleep_min, &g->sleep_max) ? NULL : "not a span or a range MIN..MAX";
 	if (!strcmp(key, "period"))
@@ -141,7 +142,8 @@ static const char *set(struct sim_group *g, const char *key, const char *value)
 	else if (!strcmp(key, "n") || !strcmp(key, "weight") || !strcmp(key, "priority") || !strcmp(key, "jobs"))
 		return no_number;
 	else
-		return "not a key; they are n, weight, priority, deadline, start, stagger, run, sleep, period, jobs, yield";
+		return "not a key; they are n, weight, priority, deadline, start, stagger, run, sleep, period, jobs, "
+		       "yield";
 	return NULL;
 }
 
