@@ -60,7 +60,7 @@ static void thread_ends(void *arg)
 
 int kthread_init(void)
 {
-	return pthread_key_create(&end_key, thread_ends);
+	return sys.pthread_key_create(&end_key, thread_ends);
 }
 
 static void unblock(int signo)
@@ -86,7 +86,7 @@ static struct kthread *make(int *err)
 	*err = guard_thread_start(kt);
 	if (*err)
 		goto destroy_timer;
-	*err = pthread_setspecific(end_key, kt);
+	*err = sys.pthread_setspecific(end_key, kt);
 	if (*err)
 		goto stop_guard;
 	link_kthread(kt);

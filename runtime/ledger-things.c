@@ -469,13 +469,13 @@ static void close_stream(struct thing *t)
 	int fd = fileno_unlocked(f);
 
 	if (flush_may_block(f, fd))
-		__fpurge(f);
+		sys.__fpurge(f);
 	if (t->kind == THING_PIPE_STREAM) {
 		sys.pclose(f);
 		return;
 	}
 	if (t->fds < 0) {
-		fflush_unlocked(f);
+		sys.fflush_unlocked(f);
 		f->_fileno = -1;
 	}
 	sys.fclose(f);

@@ -65,23 +65,36 @@ libstint_core_la_LIBADD = libstint-interpose.la
 
 # no-builtin: in the wrapper of calloc the compiler would see malloc and memset, and make it call itself.
 libstint_interpose_la_SOURCES = \
+	runtime/interpose/accounts.c \
+	runtime/interpose/argz.c \
+	runtime/interpose/async.c \
 	runtime/interpose/dir.c \
 	runtime/interpose/dl.c \
 	runtime/interpose/file.c \
+	runtime/interpose/format.c \
+	runtime/interpose/identity.c \
 	runtime/interpose/interpose.h \
+	runtime/interpose/locale.c \
 	runtime/interpose/malloc.c \
 	runtime/interpose/mapping.c \
 	runtime/interpose/misc.c \
 	runtime/interpose/mutex.c \
+	runtime/interpose/names.c \
+	runtime/interpose/patterns.c \
 	runtime/interpose/process.c \
 	runtime/interpose/real.c \
+	runtime/interpose/report.c \
+	runtime/interpose/signal-old.c \
 	runtime/interpose/signal.c \
 	runtime/interpose/sleep.c \
 	runtime/interpose/statics.c \
 	runtime/interpose/statics.h \
+	runtime/interpose/stdio-variants.c \
 	runtime/interpose/stdio.c \
 	runtime/interpose/strings.c \
-	runtime/interpose/table.def
+	runtime/interpose/system.c \
+	runtime/interpose/table.def \
+	runtime/interpose/threads.c
 # no sanitizer: theirs calls our wrappers before it has set itself up, and instrumented code would fault.
 libstint_interpose_la_CFLAGS = $(RUNTIME_CFLAGS) -fno-builtin -fno-sanitize=all
 

@@ -53,6 +53,13 @@ int sys_init(void)
 	FIND(sigaction);
 	FIND(dl_iterate_phdr);
 	FIND(pthread_create);
+	FIND(pthread_attr_init);
+	FIND(pthread_attr_destroy);
+	FIND(pthread_key_create);
+	FIND(pthread_key_delete);
+	FIND(pthread_setspecific);
+	FIND(fflush_unlocked);
+	FIND(__fpurge);
 #undef FIND
 	return missing;
 }

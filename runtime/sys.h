@@ -42,6 +42,13 @@ struct sys_functions {
 	int (*sigaction)(int, const struct sigaction *, struct sigaction *);
 	int (*dl_iterate_phdr)(int (*)(struct dl_phdr_info *, size_t, void *), void *);
 	int (*pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+	int (*pthread_attr_init)(pthread_attr_t *);
+	int (*pthread_attr_destroy)(pthread_attr_t *);
+	int (*pthread_key_create)(pthread_key_t *, void (*)(void *));
+	int (*pthread_key_delete)(pthread_key_t);
+	int (*pthread_setspecific)(pthread_key_t, const void *);
+	int (*fflush_unlocked)(FILE *);
+	void (*__fpurge)(FILE *);
 };
 extern struct sys_functions sys;
 

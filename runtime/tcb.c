@@ -315,14 +315,14 @@ static const char *check_keys(char *tp)
 
 	if (AT(tp, layout.specific, char *) != first)
 		return "where thread-specific data lies";
-	if (pthread_key_create(&key, NULL))
+	if (sys.pthread_key_create(&key, NULL))
 		return NULL;            /* none left: nothing to compare */
 	/* a sanitizer may have set a key of its own already */
-	if (key < KEYS_INLINE && ((unsigned char)*used > 1 || pthread_setspecific(key, tp) || *used != 1 ||
+	if (key < KEYS_INLINE && ((unsigned char)*used > 1 || sys.pthread_setspecific(key, tp) || *used != 1 ||
 	                          AT(first, key * KEY_DATA_SIZE + 8, char *) != tp ||
 	                          AT(first, key * KEY_DATA_SIZE, uintptr_t) != libc_keys[key].seq))
 		wrong = "how thread-specific data is kept";
-	pthread_key_delete(key);
+	sys.pthread_key_delete(key);
 	return wrong;
 }
 
@@ -386,14 +386,14 @@ static int start_anchor(bool measure)
 	if (!anchor.stack)
 		return ENOMEM;
 	anchor.measured = 0;
-	pthread_attr_init(&attr);
+	sys.pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstack(&attr, anchor.stack, ANCHOR_STACK);
 	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &block, &old, sizeof(old));
 	err = sys_fault(SYS_THREAD_CREATE) ? EAGAIN
 	                                   : sys.pthread_create(&t, &attr, anchor_main, measure ? &anchor : NULL);
 	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof(old));
-	pthread_attr_destroy(&attr);
+	sys.pthread_attr_destroy(&attr);
 	if (err) {
 		sys_munmap(anchor.stack, ANCHOR_STACK);
 		return err;
@@ -688,7 +688,7 @@ static void run_key_destructors(void)
 
 			if (!value)
 				continue;
-			pthread_setspecific(key, NULL);
+			sys.pthread_setspecific(key, NULL);
 			if (destroy)
 				destroy(value);
 		}

@@ -14,6 +14,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <mqueue.h>
+#include <netdb.h>
+#include <pty.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +34,7 @@
 #include "interpose.h"
 #include "../ledger.h"
 
+#undef mq_open
 #undef open
 #undef open64
 #undef openat
@@ -43,6 +47,7 @@ int __open_2(const char *path, int flags);
 int __open64_2(const char *path, int flags);
 int __openat_2(int dir, const char *path, int flags);
 int __openat64_2(int dir, const char *path, int flags);
+mqd_t __mq_open_2(const char *name, int flags);
 int __close(int fd);
 int __dup2(int from, int to);
 int __pipe(int fds[2]);
@@ -203,6 +208,63 @@ OPENS(inotify_init1, (int flags), (flags))
 OPENS(fanotify_init, (unsigned flags, unsigned event_flags), (flags, event_flags))
 OPENS(pidfd_open, (pid_t pid, unsigned flags), (pid, flags))
 OPENS(pidfd_getfd, (int pidfd, int target, unsigned flags), (pidfd, target, flags))
+OPENS(rresvport, (int *port), (port))
+OPENS(rresvport_af, (int *port, sa_family_t af), (port, af))
+OPENS(__mq_open_2, (const char *name, int flags), (name, flags))
+
+/* a message queue is a descriptor */
+WRAPPER mqd_t mq_open(const char *name, int flags, ...)
+{
+	struct stint *s = self();
+	struct mq_attr *attr = NULL;
+	mode_t mode = 0;
+	va_list ap;
+	int r;
+
+	va_start(ap, flags);
+	if (flags & O_CREAT) {
+		mode = va_arg(ap, mode_t);
+		attr = va_arg(ap, struct mq_attr *);
+	}
+	va_end(ap);
+	if (likely(!s))
+		return enter(NULL, REAL(mq_open)(name, flags, mode, attr));
+	preempt_disable(s);
+	r = enter(s, REAL(mq_open)(name, flags, mode, attr));
+	preempt_enable(s, caller_address());
+	return r;
+}
+
+/* the connection, and if asked for a second one for errors */
+static int enter_connection(struct stint *s, int fd, const int *errors)
+{
+	if (fd >= 0 && errors)
+		enter(s, *errors);
+	return enter(s, fd);
+}
+
+#define CONNECTS(name, params, args)                                          \
+	WRAPPER int name params                                               \
+	{                                                                     \
+		struct stint *s_ = self();                                    \
+		int r_;                                                       \
+                                                                              \
+		if (likely(!s_))                                              \
+			return enter_connection(NULL, REAL(name) args, errors); \
+		preempt_disable(s_);                                          \
+		r_ = enter_connection(s_, REAL(name) args, errors);           \
+		preempt_enable(s_, caller_address());                         \
+		return r_;                                                    \
+	}
+
+CONNECTS(rcmd, (char **host, unsigned short port, const char *here, const char *there, const char *command, int *errors),
+         (host, port, here, there, command, errors))
+CONNECTS(rcmd_af, (char **host, unsigned short port, const char *here, const char *there, const char *command,
+                   int *errors, sa_family_t af), (host, port, here, there, command, errors, af))
+CONNECTS(rexec, (char **host, int port, const char *user, const char *password, const char *command, int *errors),
+         (host, port, user, password, command, errors))
+CONNECTS(rexec_af, (char **host, int port, const char *user, const char *password, const char *command, int *errors,
+                    sa_family_t af), (host, port, user, password, command, errors, af))
 
 #define OPENS_PAIR(name, params, args)                                        \
 	WRAPPER int name params                                               \
@@ -221,6 +283,24 @@ OPENS(pidfd_getfd, (int pidfd, int target, unsigned flags), (pidfd, target, flag
 OPENS_PAIR(pipe, (int fds[2]), (fds))
 OPENS_PAIR(__pipe, (int fds[2]), (fds))
 OPENS_PAIR(pipe2, (int fds[2], int flags), (fds, flags))
+
+WRAPPER int openpty(int *master, int *slave, char *name, const struct termios *term, const struct winsize *size)
+{
+	struct stint *s = self();
+	int r;
+
+	if (s)
+		preempt_disable(s);
+	r = REAL(openpty)(master, slave, name, term, size);
+	if (r == 0) {
+		enter(s, *master);
+		enter(s, *slave);
+	}
+	if (s)
+		preempt_enable(s, caller_address());
+	return r;
+}
+
 OPENS_PAIR(socketpair, (int domain, int type, int protocol, int fds[2]), (domain, type, protocol, fds))
 
 /* the descriptors that came with a message */
@@ -341,6 +421,7 @@ CONTROLS(__fcntl)
 
 CLOSES(close)
 CLOSES(__close)
+CLOSES(mq_close)
 
 /* The target is closed on the way, unless it fails. The one who asks for it owns it then. */
 static int duplicate(struct stint *s, int from, int to, int flags, int (*dup2)(int, int), int (*dup3)(int, int, int))

@@ -96,7 +96,7 @@ WRAPPER void *calloc(size_t n, size_t size)
 }
 
 /* with preemption disabled in @s, or outside calls (@s NULL) */
-static void *resize(struct stint *s, void *p, size_t n, const void *caller)
+static void *resize(struct stint *s, void *(*real)(void *, size_t), void *p, size_t n, const void *caller)
 {
 	size_t usable = p ? REAL(malloc_usable_size)(p) : 0;
 	bool mine = s && (!p || ledger_block_mine(s, p, usable));
@@ -105,7 +105,7 @@ static void *resize(struct stint *s, void *p, size_t n, const void *caller)
 
 	if (p)
 		ledger_block_drop(s, p, usable);
-	q = REAL(realloc)(p, entered ? n + LEDGER_TRAILER : n);
+	q = real(p, entered ? n + LEDGER_TRAILER : n);
 	if (entered && q)
 		enter(s, q);
 	else if (!q && n && p && mine)
@@ -119,9 +119,9 @@ static void *resize_anywhere(void *p, size_t n, const void *caller)
 	void *q;
 
 	if (likely(!s))
-		return unlikely(any_entered()) ? resize(NULL, p, n, caller) : REAL(realloc)(p, n);
+		return unlikely(any_entered()) ? resize(NULL, REAL(realloc), p, n, caller) : REAL(realloc)(p, n);
 	preempt_disable(s);
-	q = resize(s, p, n, caller);
+	q = resize(s, REAL(realloc), p, n, caller);
 	preempt_enable(s, caller);
 	return q;
 }
@@ -247,3 +247,123 @@ LOCKED_VOID(malloc_stats, (void), ())
 
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 LOCKED(struct mallinfo, mallinfo, (void), ())
+
+/* --- libc's own names for them, of which programs make a malloc of their own --------------------
+ *
+ * Where such a malloc stands behind us, a call of our wrapper arrives here by way of it. Preemption is disabled then, and
+ * the outer one keeps the ledger.
+ */
+
+void *__libc_malloc(size_t n);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *p, size_t n);
+void *__libc_memalign(size_t align, size_t n);
+void *__libc_valloc(size_t n);
+void *__libc_pvalloc(size_t n);
+void __libc_free(void *p);
+void cfree(void *p);
+int __libc_mallopt(int what, int value);
+struct mallinfo __libc_mallinfo(void);
+
+/* the call that such a function is for, or NULL: not in one, or not for the program */
+static struct stint *served(void)
+{
+	struct stint *s = self();
+
+	return unlikely(s) && s->depth == 0 ? s : NULL;
+}
+
+static void *allocate(struct stint *s, size_t align, size_t n, const void *caller)
+{
+	bool entered = enters(n, caller);
+	size_t total = entered ? n + LEDGER_TRAILER : n;
+	void *p;
+
+	preempt_disable(s);
+	p = align ? REAL(__libc_memalign)(align, total) : REAL(__libc_malloc)(total);
+	if (entered)
+		enter(s, p);
+	preempt_enable(s, caller);
+	return p;
+}
+
+WRAPPER void *__libc_malloc(size_t n)
+{
+	return served() ? allocate(self(), 0, n, caller_address()) : REAL(__libc_malloc)(n);
+}
+
+WRAPPER void *__libc_memalign(size_t align, size_t n)
+{
+	return served() ? allocate(self(), align, n, caller_address()) : REAL(__libc_memalign)(align, n);
+}
+
+WRAPPER void *__libc_valloc(size_t n)
+{
+	return served() ? allocate(self(), page_size(), n, caller_address()) : REAL(__libc_valloc)(n);
+}
+
+WRAPPER void *__libc_pvalloc(size_t n)
+{
+	size_t page = page_size(), whole = n ? (n + page - 1) / page * page : page;
+
+	if (!served())
+		return REAL(__libc_pvalloc)(n);
+	return allocate(self(), page, whole < n ? n : whole, caller_address());
+}
+
+WRAPPER void *__libc_calloc(size_t n, size_t size)
+{
+	struct stint *s = served();
+	size_t total;
+	bool entered;
+	void *p;
+
+	if (!s)
+		return REAL(__libc_calloc)(n, size);
+	preempt_disable(s);
+	entered = !__builtin_mul_overflow(n, size, &total) && enters(total, caller_address());
+	p = entered ? REAL(__libc_calloc)(1, total + LEDGER_TRAILER) : REAL(__libc_calloc)(n, size);
+	if (entered)
+		enter(s, p);
+	preempt_enable(s, caller_address());
+	return p;
+}
+
+WRAPPER void *__libc_realloc(void *p, size_t n)
+{
+	struct stint *s = served();
+	void *q;
+
+	if (!s)
+		return unlikely(!self() && any_entered()) ? resize(NULL, REAL(__libc_realloc), p, n, caller_address()) :
+		                                            REAL(__libc_realloc)(p, n);
+	preempt_disable(s);
+	q = resize(s, REAL(__libc_realloc), p, n, caller_address());
+	preempt_enable(s, caller_address());
+	return q;
+}
+
+static void release(struct stint *s, void *p, const void *caller)
+{
+	if (s)
+		preempt_disable(s);
+	if (unlikely(any_entered()))
+		strike(s, p);
+	REAL(__libc_free)(p);
+	if (s)
+		preempt_enable(s, caller);
+}
+
+WRAPPER void __libc_free(void *p)
+{
+	release(served(), p, caller_address());
+}
+
+/* of this name only for programs linked before glibc 2.26 */
+WRAPPER void cfree(void *p)
+{
+	release(served(), p, caller_address());
+}
+
+LOCKED(int, __libc_mallopt, (int what, int value), (what, value))
+LOCKED(struct mallinfo, __libc_mallinfo, (void), ())

@@ -536,3 +536,29 @@ WRAPPER int sem_clockwait(sem_t *restrict sem, clockid_t clock, const struct tim
 
 	return likely(!s) ? wait_sem_outside(sem, clock, at) : wait_sem(s, sem, clock, at, caller_address());
 }
+
+/* --- for programs linked before glibc 2.34 ----------------------------------------------------- */
+
+int __pthread_mutex_lock(pthread_mutex_t *m);
+int __pthread_mutex_trylock(pthread_mutex_t *m);
+int __pthread_mutex_unlock(pthread_mutex_t *m);
+int __pthread_rwlock_rdlock(pthread_rwlock_t *l);
+int __pthread_rwlock_wrlock(pthread_rwlock_t *l);
+int __pthread_rwlock_tryrdlock(pthread_rwlock_t *l);
+int __pthread_rwlock_trywrlock(pthread_rwlock_t *l);
+int __pthread_rwlock_unlock(pthread_rwlock_t *l);
+
+#define OLD_NAME(name, type)                                                  \
+	WRAPPER int __##name(type *l)                                         \
+	{                                                                     \
+		return name(l);                                               \
+	}
+
+OLD_NAME(pthread_mutex_lock, pthread_mutex_t)
+OLD_NAME(pthread_mutex_trylock, pthread_mutex_t)
+OLD_NAME(pthread_mutex_unlock, pthread_mutex_t)
+OLD_NAME(pthread_rwlock_rdlock, pthread_rwlock_t)
+OLD_NAME(pthread_rwlock_wrlock, pthread_rwlock_t)
+OLD_NAME(pthread_rwlock_tryrdlock, pthread_rwlock_t)
+OLD_NAME(pthread_rwlock_trywrlock, pthread_rwlock_t)
+OLD_NAME(pthread_rwlock_unlock, pthread_rwlock_t)

@@ -3,8 +3,8 @@
  *
  * Every function that locks a stream, or the list of all streams, runs with preemption disabled: a call stopped
  * with stdout locked would stop its caller at the next printf. The price: a call that waits in fgets() for a
- * terminal is not stopped there. Functions whose names end in _unlocked are left alone; the calls behind their
- * macros (__overflow and so on) are not, they rearrange the buffer.
+ * terminal is not stopped there. The functions behind the macros (__overflow and so on) rearrange the buffer, so they
+ * are here, too. Unlocked functions and older names are in stdio-variants.c.
  *
  * Functions that make a stream enter it in the ledger, fclose() and pclose() strike it, on whatever thread. A
  * stream made by fdopen() takes the descriptor's entry over; where the descriptor was not the call's,

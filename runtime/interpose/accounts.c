@@ -1,0 +1,81 @@
+/*
+ * accounts.c - users and groups into the caller's buffer, shadow files, who is logged in
+ *
+ * All read files or ask a service, under locks of libc's. misc.c has the commoner ones.
+ */
+#define _GNU_SOURCE
+#include <fstab.h>
+#include <grp.h>
+#include <gshadow.h>
+#include <pwd.h>
+#include <shadow.h>
+#include <stdio.h>
+#include <ttyent.h>
+#include <unistd.h>
+#include <utmp.h>
+#include <utmpx.h>
+
+#include "interpose.h"
+
+#define BUFFER char *buf, size_t n
+
+/* --- users and groups -------------------------------------------------------------------------- */
+
+LOCKED(int, getpwent_r, (struct passwd *out, BUFFER, struct passwd **result), (out, buf, n, result))
+LOCKED(int, fgetpwent_r, (FILE *f, struct passwd *out, BUFFER, struct passwd **result), (f, out, buf, n, result))
+LOCKED(int, putpwent, (const struct passwd *entry, FILE *f), (entry, f))
+LOCKED(int, getpw, (uid_t uid, char *buf), (uid, buf))
+LOCKED(int, getgrent_r, (struct group *out, BUFFER, struct group **result), (out, buf, n, result))
+LOCKED(int, fgetgrent_r, (FILE *f, struct group *out, BUFFER, struct group **result), (f, out, buf, n, result))
+LOCKED(int, putgrent, (const struct group *entry, FILE *f), (entry, f))
+
+/* --- shadow files ------------------------------------------------------------------------------ */
+
+LOCKED_VOID(setspent, (void), ())
+LOCKED_VOID(endspent, (void), ())
+LOCKED(int, getspent_r, (struct spwd *out, BUFFER, struct spwd **result), (out, buf, n, result))
+LOCKED(int, getspnam_r, (const char *name, struct spwd *out, BUFFER, struct spwd **result), (name, out, buf, n, result))
+LOCKED(int, fgetspent_r, (FILE *f, struct spwd *out, BUFFER, struct spwd **result), (f, out, buf, n, result))
+LOCKED(int, sgetspent_r, (const char *line, struct spwd *out, BUFFER, struct spwd **result),
+       (line, out, buf, n, result))
+LOCKED(int, putspent, (const struct spwd *entry, FILE *f), (entry, f))
+LOCKED(int, lckpwdf, (void), ())
+LOCKED(int, ulckpwdf, (void), ())
+LOCKED_VOID(setsgent, (void), ())
+LOCKED_VOID(endsgent, (void), ())
+LOCKED(int, getsgent_r, (struct sgrp *out, BUFFER, struct sgrp **result), (out, buf, n, result))
+LOCKED(int, getsgnam_r, (const char *name, struct sgrp *out, BUFFER, struct sgrp **result), (name, out, buf, n, result))
+LOCKED(int, fgetsgent_r, (FILE *f, struct sgrp *out, BUFFER, struct sgrp **result), (f, out, buf, n, result))
+LOCKED(int, sgetsgent_r, (const char *line, struct sgrp *out, BUFFER, struct sgrp **result),
+       (line, out, buf, n, result))
+LOCKED(int, putsgent, (const struct sgrp *entry, FILE *f), (entry, f))
+
+/* --- who is logged in: one walk through one file for the process ------------------------------- */
+
+LOCKED_VOID(setutent, (void), ())
+LOCKED_VOID(endutent, (void), ())
+LOCKED(int, getutent_r, (struct utmp *buf, struct utmp **result), (buf, result))
+LOCKED(int, getutid_r, (const struct utmp *id, struct utmp *buf, struct utmp **result), (id, buf, result))
+LOCKED(int, getutline_r, (const struct utmp *line, struct utmp *buf, struct utmp **result), (line, buf, result))
+LOCKED(struct utmp *, pututline, (const struct utmp *entry), (entry))
+LOCKED(int, utmpname, (const char *file), (file))
+LOCKED_VOID(updwtmp, (const char *file, const struct utmp *entry), (file, entry))
+LOCKED_VOID(setutxent, (void), ())
+LOCKED_VOID(endutxent, (void), ())
+LOCKED(struct utmpx *, pututxline, (const struct utmpx *entry), (entry))
+LOCKED(int, utmpxname, (const char *file), (file))
+LOCKED_VOID(updwtmpx, (const char *file, const struct utmpx *entry), (file, entry))
+LOCKED_VOID(login, (const struct utmp *entry), (entry))
+LOCKED(int, logout, (const char *line), (line))
+LOCKED_VOID(logwtmp, (const char *line, const char *name, const char *host), (line, name, host))
+LOCKED(int, login_tty, (int fd), (fd))
+LOCKED(int, ttyslot, (void), ())
+
+/* --- shells, terminals, file systems ----------------------------------------------------------- */
+
+LOCKED_VOID(setusershell, (void), ())
+LOCKED_VOID(endusershell, (void), ())
+LOCKED(int, setttyent, (void), ())
+LOCKED(int, endttyent, (void), ())
+LOCKED(int, setfsent, (void), ())
+LOCKED_VOID(endfsent, (void), ())

@@ -1,0 +1,80 @@
+/*
+ * locale.c - what follows the locale: conversions of characters and dates, messages
+ *
+ * The first conversion in a locale loads its converter under a lock of libc's; strptime() and strftime_l() look at the
+ * time zone under another. misc.c has the commoner ones.
+ *
+ * A message catalogue that a call opened stays open when it is cancelled.
+ */
+#define _GNU_SOURCE
+#include <iconv.h>
+#include <libintl.h>
+#include <locale.h>
+#include <nl_types.h>
+#include <stdlib.h>
+#include <time.h>
+#include <wchar.h>
+
+#include "interpose.h"
+
+#undef dcngettext
+#undef btowc
+#undef wctob
+#undef mbstowcs
+#undef wcstombs
+
+/* --- characters -------------------------------------------------------------------------------- */
+
+size_t __mbstowcs_chk(wchar_t *to, const char *from, size_t n, size_t size);
+size_t __wcstombs_chk(char *to, const wchar_t *from, size_t n, size_t size);
+
+LOCKED(size_t, mbstowcs, (wchar_t *to, const char *from, size_t n), (to, from, n))
+LOCKED(size_t, __mbstowcs_chk, (wchar_t *to, const char *from, size_t n, size_t size), (to, from, n, size))
+LOCKED(size_t, wcstombs, (char *to, const wchar_t *from, size_t n), (to, from, n))
+LOCKED(size_t, __wcstombs_chk, (char *to, const wchar_t *from, size_t n, size_t size), (to, from, n, size))
+LOCKED(wint_t, btowc, (int c), (c))
+LOCKED(int, wctob, (wint_t c), (c))
+LOCKED(size_t, iconv, (iconv_t cd, char **in, size_t *in_left, char **out, size_t *out_left),
+       (cd, in, in_left, out, out_left))
+
+/* --- dates ------------------------------------------------------------------------------------- */
+
+size_t __strftime_l(char *buf, size_t n, const char *format, const struct tm *tm, locale_t locale);
+size_t __wcsftime_l(wchar_t *buf, size_t n, const wchar_t *format, const struct tm *tm, locale_t locale);
+struct tm *__gmtime_r(const time_t *t, struct tm *tm);
+
+LOCKED(char *, strptime, (const char *text, const char *format, struct tm *tm), (text, format, tm))
+LOCKED(char *, strptime_l, (const char *text, const char *format, struct tm *tm, locale_t locale),
+       (text, format, tm, locale))
+LOCKED(size_t, strftime_l, (char *buf, size_t n, const char *format, const struct tm *tm, locale_t locale),
+       (buf, n, format, tm, locale))
+LOCKED(size_t, __strftime_l, (char *buf, size_t n, const char *format, const struct tm *tm, locale_t locale),
+       (buf, n, format, tm, locale))
+LOCKED(size_t, wcsftime_l, (wchar_t *buf, size_t n, const wchar_t *format, const struct tm *tm, locale_t locale),
+       (buf, n, format, tm, locale))
+LOCKED(size_t, __wcsftime_l, (wchar_t *buf, size_t n, const wchar_t *format, const struct tm *tm, locale_t locale),
+       (buf, n, format, tm, locale))
+LOCKED(char *, asctime_r, (const struct tm *tm, char *buf), (tm, buf))
+LOCKED(struct tm *, __gmtime_r, (const time_t *t, struct tm *tm), (t, tm))
+LOCKED(time_t, timelocal, (struct tm *tm), (tm))
+LOCKED(int, getdate_r, (const char *text, struct tm *tm), (text, tm))
+LOCKED(int, rpmatch, (const char *answer), (answer))
+
+/* --- locales and messages ---------------------------------------------------------------------- */
+
+locale_t __newlocale(int mask, const char *locale, locale_t base);
+locale_t __duplocale(locale_t locale);
+void __freelocale(locale_t locale);
+char *__dgettext(const char *domain, const char *id);
+char *__dcgettext(const char *domain, const char *id, int category);
+
+LOCKED(locale_t, __newlocale, (int mask, const char *locale, locale_t base), (mask, locale, base))
+LOCKED(locale_t, __duplocale, (locale_t locale), (locale))
+LOCKED_VOID(__freelocale, (locale_t locale), (locale))
+LOCKED(char *, __dgettext, (const char *domain, const char *id), (domain, id))
+LOCKED(char *, __dcgettext, (const char *domain, const char *id, int category), (domain, id, category))
+LOCKED(char *, dcngettext, (const char *domain, const char *one, const char *many, unsigned long n, int category),
+       (domain, one, many, n, category))
+LOCKED(char *, bind_textdomain_codeset, (const char *domain, const char *codeset), (domain, codeset))
+LOCKED(nl_catd, catopen, (const char *name, int flags), (name, flags))
+LOCKED(int, catclose, (nl_catd catalogue), (catalogue))

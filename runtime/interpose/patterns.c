@@ -1,0 +1,56 @@
+/*
+ * patterns.c - matching: regular expressions, file names, words, trees of files
+ *
+ * They keep memory of libc's until they return, and walks over files a directory; so callbacks of the program run with
+ * preemption disabled. What wordexp() returns is not entered in the ledger, nor is the state of a walk with fts:
+ * a cancelled call loses them.
+ */
+#define _GNU_SOURCE
+#include <fnmatch.h>
+#include <fts.h>
+#include <glob.h>
+#include <regex.h>
+#include <wordexp.h>
+
+#include "interpose.h"
+
+/* --- regular expressions ----------------------------------------------------------------------- */
+
+char *re_comp(const char *pattern);
+int re_exec(const char *text);
+
+LOCKED(const char *, re_compile_pattern, (const char *pattern, size_t n, struct re_pattern_buffer *re), (pattern, n, re))
+LOCKED(int, re_compile_fastmap, (struct re_pattern_buffer *re), (re))
+LOCKED(regoff_t, re_search, (struct re_pattern_buffer *re, const char *text, regoff_t n, regoff_t start, regoff_t range,
+                             struct re_registers *regs), (re, text, n, start, range, regs))
+LOCKED(regoff_t, re_search_2, (struct re_pattern_buffer *re, const char *text1, regoff_t n1, const char *text2,
+                               regoff_t n2, regoff_t start, regoff_t range, struct re_registers *regs, regoff_t stop),
+       (re, text1, n1, text2, n2, start, range, regs, stop))
+LOCKED(regoff_t, re_match, (struct re_pattern_buffer *re, const char *text, regoff_t n, regoff_t start,
+                            struct re_registers *regs), (re, text, n, start, regs))
+LOCKED(regoff_t, re_match_2, (struct re_pattern_buffer *re, const char *text1, regoff_t n1, const char *text2,
+                              regoff_t n2, regoff_t start, struct re_registers *regs, regoff_t stop),
+       (re, text1, n1, text2, n2, start, regs, stop))
+LOCKED(char *, re_comp, (const char *pattern), (pattern))
+LOCKED(int, re_exec, (const char *text), (text))
+
+/* --- file names, words ------------------------------------------------------------------------- */
+
+LOCKED(int, fnmatch, (const char *pattern, const char *text, int flags), (pattern, text, flags))
+LOCKED_VOID(globfree, (glob_t *paths), (paths))
+LOCKED_VOID(globfree64, (glob64_t *paths), (paths))
+LOCKED(int, wordexp, (const char *text, wordexp_t *words, int flags), (text, words, flags))
+LOCKED_VOID(wordfree, (wordexp_t *words), (words))
+
+/* --- walks ------------------------------------------------------------------------------------- */
+
+LOCKED(FTS *, fts_open, (char *const *paths, int options, int (*compare)(const FTSENT **, const FTSENT **)),
+       (paths, options, compare))
+LOCKED(FTSENT *, fts_read, (FTS *walk), (walk))
+LOCKED(FTSENT *, fts_children, (FTS *walk, int options), (walk, options))
+LOCKED(int, fts_close, (FTS *walk), (walk))
+LOCKED(FTS64 *, fts64_open, (char *const *paths, int options, int (*compare)(const FTSENT64 **, const FTSENT64 **)),
+       (paths, options, compare))
+LOCKED(FTSENT64 *, fts64_read, (FTS64 *walk), (walk))
+LOCKED(FTSENT64 *, fts64_children, (FTS64 *walk, int options), (walk, options))
+LOCKED(int, fts64_close, (FTS64 *walk), (walk))

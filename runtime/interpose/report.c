@@ -1,0 +1,114 @@
+/*
+ * report.c - reporting errors, in the words of the program or of libc, and ending with them
+ *
+ * Those that end the process run to its end, as exit() does (process.c).
+ *
+ * error() has no twin that takes a va_list. In a call its message is formatted first and then handed over whole.
+ *
+ * Not entered in the ledger: the block that backtrace_symbols() returns. It points into itself, so it must not move.
+ */
+#define _GNU_SOURCE
+#include <err.h>
+#include <errno.h>
+#include <error.h>
+#include <execinfo.h>
+#include <fmtmsg.h>
+#include <netdb.h>
+#include <regex.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../sys.h"
+#include "interpose.h"
+
+char *__strerror_r(int err, char *buf, size_t n);
+char **__backtrace_symbols(void *const *at, int n);
+void __backtrace_symbols_fd(void *const *at, int n, int fd);
+
+LOCKED_VOID(herror, (const char *str), (str))
+LOCKED(const char *, hstrerror, (int err), (err))
+LOCKED(const char *, gai_strerror, (int err), (err))
+LOCKED(size_t, regerror, (int err, const regex_t *re, char *buf, size_t n), (err, re, buf, n))
+LOCKED(char *, __strerror_r, (int err, char *buf, size_t n), (err, buf, n))
+LOCKED(int, fmtmsg, (long class, const char *label, int severity, const char *text, const char *action, const char *tag),
+       (class, label, severity, text, action, tag))
+LOCKED(int, addseverity, (int severity, const char *str), (severity, str))
+LOCKED(char **, backtrace_symbols, (void *const *at, int n), (at, n))
+LOCKED(char **, __backtrace_symbols, (void *const *at, int n), (at, n))
+LOCKED_VOID(backtrace_symbols_fd, (void *const *at, int n, int fd), (at, n, fd))
+LOCKED_VOID(__backtrace_symbols_fd, (void *const *at, int n, int fd), (at, n, fd))
+
+/* --- those that end the process ---------------------------------------------------------------- */
+
+static void to_the_end(void)
+{
+	if (self())
+		preempt_disable(self());
+}
+
+WRAPPER void verr(int status, const char *format, va_list ap)
+{
+	to_the_end();
+	REAL(verr)(status, format, ap);
+	__builtin_unreachable();
+}
+
+WRAPPER void verrx(int status, const char *format, va_list ap)
+{
+	to_the_end();
+	REAL(verrx)(status, format, ap);
+	__builtin_unreachable();
+}
+
+WRAPPER void err(int status, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	verr(status, format, ap);
+}
+
+WRAPPER void errx(int status, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	verrx(status, format, ap);
+}
+
+/* --- error(): prints, and ends the process if its status is not 0 ------------------------------ */
+
+/* a block past the ledger, for sys_free(), or NULL: no memory. Keeps errno, which the message may ask for. */
+static char *message(const char *format, va_list ap)
+{
+	int saved = errno;
+	char *block;
+
+	if (REAL(vasprintf)(&block, format, ap) < 0)
+		block = NULL;
+	errno = saved;
+	return block;
+}
+
+#define REPORTS(name, params, ...)                                            \
+	WRAPPER void name params                                              \
+	{                                                                     \
+		struct stint *s = self();                                     \
+		char *text;                                                   \
+		va_list ap;                                                   \
+                                                                              \
+		if (s)                                                        \
+			preempt_disable(s);                                   \
+		va_start(ap, format);                                         \
+		text = message(format, ap);                                   \
+		va_end(ap);                                                   \
+		REAL(name)(__VA_ARGS__, "%s", text ? text : format);          \
+		sys_free(text);                                               \
+		if (s)                                                        \
+			preempt_enable(s, caller_address());                  \
+	}
+
+REPORTS(error, (int status, int errnum, const char *format, ...), status, errnum)
+REPORTS(error_at_line, (int status, int errnum, const char *file, unsigned line, const char *format, ...),
+        status, errnum, file, line)

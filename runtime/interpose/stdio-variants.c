@@ -1,0 +1,213 @@
+/*
+ * stdio-variants.c - streams by their other names: unlocked, of an older ABI, and tables of file systems
+ *
+ * The unlocked functions take no lock, but fill and empty buffers, allocate them, and may call a cookie's functions
+ * in the middle of that; half done, the stream is broken for whoever has it next. They are treated as those that lock.
+ *
+ * Names that begin with _IO_ are in programs that were compiled with the headers of older C libraries.
+ * libc calls _IO_funlockfile itself where a scan is cancelled; that unlocks what libc locked and is not the program's.
+ *
+ * Not entered in the ledger: what scanf's %m allocates.
+ */
+#define _GNU_SOURCE
+/* the headers must not define any of these inline, nor turn the scanf family into its C99 variants: both are wrapped */
+#ifndef __NO_INLINE__
+#define __NO_INLINE__ 1
+#endif
+#include <mntent.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdio_ext.h>
+#include <wchar.h>
+
+#include "interpose.h"
+#include "../ledger.h"
+#include "../sys.h"
+
+#undef getc_unlocked
+#undef putc_unlocked
+#undef getchar_unlocked
+#undef putchar_unlocked
+#undef fgetc_unlocked
+#undef fputc_unlocked
+#undef fread_unlocked
+#undef fwrite_unlocked
+char *__fgets_unlocked_chk(char *buf, size_t size, int n, FILE *f);
+size_t __fread_unlocked_chk(void *buf, size_t len, size_t size, size_t n, FILE *f);
+wchar_t *__fgetws_unlocked_chk(wchar_t *buf, size_t size, int n, FILE *f);
+
+/* --- unlocked ---------------------------------------------------------------------------------- */
+
+LOCKED(int, getc_unlocked, (FILE *f), (f))
+LOCKED(int, fgetc_unlocked, (FILE *f), (f))
+LOCKED(int, getchar_unlocked, (void), ())
+LOCKED(int, putc_unlocked, (int c, FILE *f), (c, f))
+LOCKED(int, fputc_unlocked, (int c, FILE *f), (c, f))
+LOCKED(int, putchar_unlocked, (int c), (c))
+LOCKED(char *, fgets_unlocked, (char *buf, int n, FILE *f), (buf, n, f))
+LOCKED(char *, __fgets_unlocked_chk, (char *buf, size_t size, int n, FILE *f), (buf, size, n, f))
+LOCKED(int, fputs_unlocked, (const char *str, FILE *f), (str, f))
+LOCKED(size_t, fread_unlocked, (void *buf, size_t size, size_t n, FILE *f), (buf, size, n, f))
+LOCKED(size_t, __fread_unlocked_chk, (void *buf, size_t len, size_t size, size_t n, FILE *f), (buf, len, size, n, f))
+LOCKED(size_t, fwrite_unlocked, (const void *buf, size_t size, size_t n, FILE *f), (buf, size, n, f))
+LOCKED(int, fflush_unlocked, (FILE *f), (f))
+LOCKED(wint_t, getwc_unlocked, (FILE *f), (f))
+LOCKED(wint_t, fgetwc_unlocked, (FILE *f), (f))
+LOCKED(wint_t, getwchar_unlocked, (void), ())
+LOCKED(wint_t, putwc_unlocked, (wchar_t c, FILE *f), (c, f))
+LOCKED(wint_t, fputwc_unlocked, (wchar_t c, FILE *f), (c, f))
+LOCKED(wint_t, putwchar_unlocked, (wchar_t c), (c))
+LOCKED(wchar_t *, fgetws_unlocked, (wchar_t *buf, int n, FILE *f), (buf, n, f))
+LOCKED(wchar_t *, __fgetws_unlocked_chk, (wchar_t *buf, size_t size, int n, FILE *f), (buf, size, n, f))
+LOCKED(int, fputws_unlocked, (const wchar_t *str, FILE *f), (str, f))
+LOCKED_VOID(_flushlbf, (void), ())
+LOCKED_VOID(__fpurge, (FILE *f), (f))
+
+/* --- of an older ABI --------------------------------------------------------------------------- */
+
+int _IO_feof(FILE *f);
+int _IO_ferror(FILE *f);
+int _IO_fflush(FILE *f);
+int _IO_fgetpos(FILE *f, fpos_t *at);
+int _IO_fgetpos64(FILE *f, fpos64_t *at);
+int _IO_fsetpos(FILE *f, const fpos_t *at);
+int _IO_fsetpos64(FILE *f, const fpos64_t *at);
+char *_IO_fgets(char *buf, int n, FILE *f);
+int _IO_fputs(const char *str, FILE *f);
+size_t _IO_fread(void *buf, size_t size, size_t n, FILE *f);
+size_t _IO_fwrite(const void *buf, size_t size, size_t n, FILE *f);
+long _IO_ftell(FILE *f);
+char *_IO_gets(char *buf);
+int _IO_puts(const char *str);
+void _IO_setbuffer(FILE *f, char *buf, size_t size);
+int _IO_setvbuf(FILE *f, char *buf, int mode, size_t size);
+int _IO_ungetc(int c, FILE *f);
+int _IO_peekc_locked(FILE *f);
+int _IO_vfprintf(FILE *f, const char *format, va_list ap);
+int _IO_vsprintf(char *buf, const char *format, va_list ap);
+int _IO_printf(const char *format, ...);
+int _IO_fprintf(FILE *f, const char *format, ...);
+int _IO_sprintf(char *buf, const char *format, ...);
+int _IO_sscanf(const char *text, const char *format, ...);
+int __vfscanf(FILE *f, const char *format, va_list ap);
+int __vsnprintf(char *buf, size_t n, const char *format, va_list ap);
+int __vsscanf(const char *text, const char *format, va_list ap);
+void _IO_flockfile(FILE *f);
+int _IO_ftrylockfile(FILE *f);
+void _IO_funlockfile(FILE *f);
+
+LOCKED(int, _IO_feof, (FILE *f), (f))
+LOCKED(int, _IO_ferror, (FILE *f), (f))
+LOCKED(int, _IO_fflush, (FILE *f), (f))
+LOCKED(int, _IO_fgetpos, (FILE *f, fpos_t *at), (f, at))
+LOCKED(int, _IO_fgetpos64, (FILE *f, fpos64_t *at), (f, at))
+LOCKED(int, _IO_fsetpos, (FILE *f, const fpos_t *at), (f, at))
+LOCKED(int, _IO_fsetpos64, (FILE *f, const fpos64_t *at), (f, at))
+LOCKED(char *, _IO_fgets, (char *buf, int n, FILE *f), (buf, n, f))
+LOCKED(int, _IO_fputs, (const char *str, FILE *f), (str, f))
+LOCKED(size_t, _IO_fread, (void *buf, size_t size, size_t n, FILE *f), (buf, size, n, f))
+LOCKED(size_t, _IO_fwrite, (const void *buf, size_t size, size_t n, FILE *f), (buf, size, n, f))
+LOCKED(long, _IO_ftell, (FILE *f), (f))
+LOCKED(char *, _IO_gets, (char *buf), (buf))
+LOCKED(int, _IO_puts, (const char *str), (str))
+LOCKED_VOID(_IO_setbuffer, (FILE *f, char *buf, size_t size), (f, buf, size))
+LOCKED(int, _IO_setvbuf, (FILE *f, char *buf, int mode, size_t size), (f, buf, mode, size))
+LOCKED(int, _IO_ungetc, (int c, FILE *f), (c, f))
+LOCKED(int, _IO_peekc_locked, (FILE *f), (f))
+LOCKED(int, _IO_vfprintf, (FILE *f, const char *format, va_list ap), (f, format, ap))
+LOCKED(int, _IO_vsprintf, (char *buf, const char *format, va_list ap), (buf, format, ap))
+LOCKED(int, __vfscanf, (FILE *f, const char *format, va_list ap), (f, format, ap))
+LOCKED(int, __vsnprintf, (char *buf, size_t n, const char *format, va_list ap), (buf, n, format, ap))
+LOCKED(int, __vsscanf, (const char *text, const char *format, va_list ap), (text, format, ap))
+
+/* a function with variable arguments, by its twin that takes a va_list; @last is the last named parameter */
+#define FORMATS(name, twin, params, args, last)                               \
+	WRAPPER int name params                                               \
+	{                                                                     \
+		struct stint *s_ = self();                                    \
+		va_list ap;                                                   \
+		int r_;                                                       \
+                                                                              \
+		va_start(ap, last);                                           \
+		if (unlikely(s_))                                             \
+			preempt_disable(s_);                                  \
+		r_ = REAL(twin) args;                                         \
+		if (unlikely(s_))                                             \
+			preempt_enable(s_, caller_address());                 \
+		va_end(ap);                                                   \
+		return r_;                                                    \
+	}
+
+FORMATS(_IO_printf, _IO_vfprintf, (const char *format, ...), (stdout, format, ap), format)
+FORMATS(_IO_fprintf, _IO_vfprintf, (FILE *f, const char *format, ...), (f, format, ap), format)
+FORMATS(_IO_sprintf, _IO_vsprintf, (char *buf, const char *format, ...), (buf, format, ap), format)
+FORMATS(_IO_sscanf, __vsscanf, (const char *text, const char *format, ...), (text, format, ap), format)
+
+WRAPPER void _IO_flockfile(FILE *f)
+{
+	flockfile(f);
+}
+
+WRAPPER int _IO_ftrylockfile(FILE *f)
+{
+	return ftrylockfile(f);
+}
+
+WRAPPER void _IO_funlockfile(FILE *f)
+{
+	if (text_is_runtime(caller_address()))
+		REAL(_IO_funlockfile)(f);
+	else
+		funlockfile(f);
+}
+
+/* --- tables of file systems -------------------------------------------------------------------- */
+
+FILE *__setmntent(const char *path, const char *mode);
+struct mntent *__getmntent_r(FILE *f, struct mntent *entry, char *buf, int size);
+int __endmntent(FILE *f);
+
+/* setmntent() is fopen() and endmntent() fclose(), bar the result */
+#define OPENS_TABLE(name)                                                     \
+	WRAPPER FILE *name(const char *path, const char *mode)                \
+	{                                                                     \
+		struct stint *s = self();                                     \
+		FILE *f;                                                      \
+                                                                              \
+		if (likely(!s))                                               \
+			return REAL(name)(path, mode);                        \
+		preempt_disable(s);                                           \
+		f = REAL(name)(path, mode);                                   \
+		if (f && ledger_stream_add(s, THING_STREAM, f, 1, NULL)) {    \
+			sys.fclose(f);                                        \
+			f = NULL;                                             \
+		}                                                             \
+		preempt_enable(s, caller_address());                          \
+		return f;                                                     \
+	}
+
+OPENS_TABLE(setmntent)
+OPENS_TABLE(__setmntent)
+
+/* NULL is allowed, whatever the header promises the compiler; hence a function of its own */
+static __attribute__((noinline)) void close_table(FILE *f)
+{
+	if (f)
+		fclose(f);
+}
+
+WRAPPER int endmntent(FILE *f)
+{
+	close_table(f);
+	return 1;
+}
+
+WRAPPER int __endmntent(FILE *f)
+{
+	close_table(f);
+	return 1;
+}
+
+LOCKED(struct mntent *, getmntent_r, (FILE *f, struct mntent *entry, char *buf, int size), (f, entry, buf, size))
+LOCKED(struct mntent *, __getmntent_r, (FILE *f, struct mntent *entry, char *buf, int size), (f, entry, buf, size))
+LOCKED(int, addmntent, (FILE *f, const struct mntent *entry), (f, entry))
