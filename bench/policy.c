@@ -1,5 +1,5 @@
 /*
- * policy.c - what a policy itself costs: the running task yields, the next one is picked
+ * policy.c - what a policy itself costs: the running task yields or blocks, the next one is picked
  *
  * The tables are called as the workers call them, but with a made-up clock, 50 ns on for each switch; reading a
  * clock is not in the figures. The reference is fifo, the least that a queue can do.
@@ -46,7 +46,7 @@ static void *fill(const struct setting *s, stint_ns *now)
 	return rq;
 }
 
-static double run_cycles(void *arg, unsigned long n)
+static double run_yields(void *arg, unsigned long n)
 {
 	const struct setting *s = arg;
 	const struct stint_policy *p = s->policy;
@@ -70,14 +70,43 @@ static double run_cycles(void *arg, unsigned long n)
 	return span / (double)n;
 }
 
-static void report(const struct subject *s, const struct setting *settings, const struct series *series, size_t n,
-		   size_t least)
+/* as in a conversation: one wakes up, the running one blocks, the next is picked */
+static double run_talk(void *arg, unsigned long n)
+{
+	const struct setting *s = arg;
+	const struct stint_policy *p = s->policy;
+	struct stint_task *t, *blocked = NULL;
+	stint_ns now = STINT_S(1);
+	double start, span;
+	void *rq;
+
+	rq = fill(s, &now);
+	if (!rq)
+		return NAN;
+	t = p->pick_next(rq, now);
+	start = now_ns();
+	for (unsigned long i = 0; i < n; i++) {
+		now += STEP_NS;
+		if (blocked)
+			p->wakeup(rq, blocked, now);
+		if (p->block)
+			p->block(rq, t, now);
+		blocked = t;
+		t = p->pick_next(rq, now);
+	}
+	span = now_ns() - start;
+	free(rq);
+	return span / (double)n;
+}
+
+static void report(const struct subject *s, const char *doing, const struct setting *settings,
+		   const struct series *series, size_t n, size_t least)
 {
 	struct row row = ROW_EMPTY;
 	char what[64];
 
 	for (size_t i = 0; i < n; i++) {
-		snprintf(what, sizeof(what), "%s, %u tasks", settings[i].policy->name, settings[i].tasks);
+		snprintf(what, sizeof(what), "%s, %s, %u tasks", doing, settings[i].policy->name, settings[i].tasks);
 		row.what = what;
 		row.unit = "ns";
 		row.value = series_quantile(&series[i], 0.5);
@@ -90,7 +119,7 @@ static void report(const struct subject *s, const struct setting *settings, cons
 	}
 }
 
-static int with_tasks(const struct subject *s, unsigned count)
+static int compare(const struct subject *s, const char *doing, double (*run)(void *, unsigned long), unsigned count)
 {
 	struct setting settings[POLICIES];
 	struct series series[POLICIES] = { 0 };
@@ -100,13 +129,13 @@ static int with_tasks(const struct subject *s, unsigned count)
 
 	for (n = 0; n < POLICIES && stint_policy_builtin(n); n++) {
 		settings[n] = (struct setting){ stint_policy_builtin(n), count };
-		sides[n] = (struct side){ settings[n].policy->name, run_cycles, &settings[n] };
+		sides[n] = (struct side){ settings[n].policy->name, run, &settings[n] };
 		if (!strcmp(sides[n].name, "fifo"))
 			least = n;
 	}
 	error = bench_turns(sides, series, n, 0);
 	if (!error)
-		report(s, settings, series, n, least);
+		report(s, doing, settings, series, n, least);
 	for (size_t i = 0; i < n; i++)
 		series_clear(&series[i]);
 	return error;
@@ -114,20 +143,20 @@ static int with_tasks(const struct subject *s, unsigned count)
 
 static int policies(const struct subject *s)
 {
-	int error;
+	static const unsigned counts[] = { 2, 100, MOST };
+	int error = 0;
 
 	tasks = calloc(MOST, sizeof(*tasks));
 	if (!tasks)
 		return ENOMEM;
-	error = with_tasks(s, 2);
-	if (!error)
-		error = with_tasks(s, 100);
-	if (!error)
-		error = with_tasks(s, MOST);
+	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts) && !error; i++)
+		error = compare(s, "yield", run_yields, counts[i]);
+	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts) && !error; i++)
+		error = compare(s, "talk", run_talk, counts[i]);
 	free(tasks);
 	return error;
 }
 
 const struct subject subject_policy = {
-	"policy", "yield + pick, each scheduling policy", policies
+	"policy", "yield + pick, and wake-up + block + pick, each scheduling policy", policies
 };

@@ -21,7 +21,8 @@
  *   must be below quantum / n to displace it. A new task asks for an eighth. It comes soon, but does not
  *   displace anyone: mostly that would be its maker, at each one that it makes.
  * - While a task is away its lag is kept, at most one request. A debt is paid off by V going on, as if it had
- *   stayed and not been picked; it is gone when the queue was empty in the meantime.
+ *   stayed and not been picked; it is gone when the queue was empty in the meantime, or the task wakes up in
+ *   another queue.
  * - A task that yields is not picked next when another one is ready, eligible or not: it may be waiting for
  *   that one. What it gives away so comes back to it as lag, of which one request is kept.
  *
@@ -58,11 +59,15 @@ struct node {
 	int64_t used;                           /* ns since the last wake-up */
 } __attribute__((may_alias));
 
-/* the same while the task is away, instead of the first fields */
+/*
+ * The same while the task is away, instead of the first fields: its lag; or, when it has had more than its share, the v
+ * at which it left and the queue where that means something.
+ */
 struct away {
-	uint64_t idles;                         /* the queue's, and */
-	const struct queue *home;               /* which one; only compared */
-	int64_t lag, V;
+	const struct queue *debt_to;            /* only compared; NULL: lag counts */
+	uint64_t idles;                         /* the queue's, then */
+	int64_t v;
+	int64_t lag;
 } __attribute__((may_alias));
 
 _Static_assert(sizeof(struct node) <= sizeof(((struct stint_task *)0)->priv), "fits");
@@ -410,35 +415,15 @@ static bool someone_due(struct queue *q, int64_t due)
 
 /* --------------------------------------------------------------------------------------- coming and going */
 
-static int64_t within(int64_t value, int64_t bound)
+static void count(struct queue *q, struct node *n)
 {
-	return value > bound ? bound : value < -bound ? -bound : value;
-}
-
-/*
- * @n becomes active with that lag. It moves V; so it starts as much further back as makes its lag right when it is
- * counted.
- */
-static void join(struct queue *q, struct node *n, int64_t lag)
-{
-	if (!q->total) {
-		n->v = q->base;
-		q->total = n->weight;
-		q->sum = 0;
-		return;
-	}
-	n->v = plus(average(q), -lag);
-	if (lag)
-		n->v = plus(n->v, -(lag * (int64_t)n->weight / q->total));
 	q->sum += (wide)ahead(n->v, q->base) * n->weight;
 	q->total += n->weight;
 }
 
-/* It is not active any more; its lag. */
-static int64_t leave(struct queue *q, struct node *n)
+/* It is not active any more. */
+static void leave(struct queue *q, struct node *n)
 {
-	int64_t lag = ahead(average(q), n->v);
-
 	q->sum -= (wide)ahead(n->v, q->base) * n->weight;
 	q->total -= n->weight;
 	if (!q->total) {
@@ -446,40 +431,61 @@ static int64_t leave(struct queue *q, struct node *n)
 		q->sum = 0;
 		q->idles++;
 	}
-	return within(lag, virtual_span(n->request, n->weight));
 }
 
-static void go_away(struct queue *q, struct node *n)
+/* its lag as far as it is kept */
+static int64_t owed(const struct queue *q, const struct node *n)
 {
-	int64_t lag = leave(q, n);
-	struct away *a = (struct away *)n;
+	int64_t most = virtual_span(n->request, n->weight), lag;
 
-	a->idles = q->idles;
-	a->home = q;
-	a->lag = lag;
-	a->V = average(q);
+	if (q->total == n->weight)
+		return 0;                       /* it is alone: a shortcut */
+	lag = ahead(average(q), n->v);
+	return lag > most ? most : lag < -most ? -most : lag;
 }
 
-/* Ready, with that lag; the request and weight are those of now. */
-static void enter(struct queue *q, struct stint_task *t, int64_t lag)
+static void go_away(struct queue *q, struct node *n, int64_t lag)
 {
-	struct node *n = node_of(t);
+	leave(q, n);
+	*(struct away *)n = (struct away){ .lag = lag };
+}
+
+/* As if it stayed and were not picked: when V has come to @v, or the queue has been empty, the debt is paid. */
+static void go_away_in_debt(struct queue *q, struct node *n, int64_t v)
+{
+	uint64_t idles = q->idles;
+
+	leave(q, n);
+	*(struct away *)n = (struct away){ .debt_to = q, .idles = idles, .v = v };
+}
+
+/*
+ * The v with which @n becomes active so that it has that lag. It moves V; so it starts as much further back as makes
+ * its lag right when it is counted.
+ */
+static int64_t start(const struct queue *q, const struct node *n, int64_t lag)
+{
+	int64_t v;
+
+	if (!q->total)
+		return q->base;
+	v = plus(average(q), -lag);
+	return lag ? plus(v, -(lag * (int64_t)n->weight / q->total)) : v;
+}
+
+/* The weight is that of now; whether it is the one with which the task left. */
+static bool same_weight(struct node *n, unsigned weight)
+{
 	uint32_t before = n->weight;
 
-	n->weight = t->weight < STINT_WEIGHT_MIN ? STINT_WEIGHT_MIN :
-		    t->weight > STINT_WEIGHT_MAX ? STINT_WEIGHT_MAX : t->weight;
-	if (!n->known) {
-		n->known = true;
-		n->fresh = true;
-		n->request = q->quantum / 8 ? q->quantum / 8 : 1;
-		n->used = 0;
-	} else if (before != n->weight) {
-		lag = 0;                        /* it was counted in the old weight */
-	}
-	if (n->request > q->quantum)
-		n->request = q->quantum;
-	lag = within(lag, virtual_span(n->request, n->weight));
-	join(q, n, lag);
+	n->weight = weight < STINT_WEIGHT_MIN ? STINT_WEIGHT_MIN : weight > STINT_WEIGHT_MAX ? STINT_WEIGHT_MAX : weight;
+	return n->weight == before;
+}
+
+static void enter(struct queue *q, struct node *n, int64_t v)
+{
+	n->v = v;
+	count(q, n);
 	ask(n);
 	put(q, n);
 }
@@ -501,9 +507,18 @@ static int init(void *rq, stint_ns quantum)
 static void attach(void *rq, struct stint_task *t, stint_ns now)
 {
 	struct queue *q = rq;
+	struct node *n = node_of(t);
+	int64_t lag = ((struct away *)n)->lag;
 
 	charge(q, now);
-	enter(q, t, node_of(t)->known ? ((struct away *)t->priv)->lag : 0);
+	if (!same_weight(n, t->weight))
+		lag = 0;                        /* it is new, or what was counted was in another weight */
+	if (!n->known) {
+		n->known = true;
+		n->fresh = true;
+		n->request = q->quantum / 8 ? q->quantum / 8 : 1;
+	}
+	enter(q, n, start(q, n, lag));
 }
 
 static void wakeup(void *rq, struct stint_task *t, stint_ns now)
@@ -511,18 +526,18 @@ static void wakeup(void *rq, struct stint_task *t, stint_ns now)
 	struct queue *q = rq;
 	struct node *n = node_of(t);
 	const struct away *a = (struct away *)n;
-	int64_t lag = n->known ? a->lag : 0, paid;
+	bool same = same_weight(n, t->weight);
+	int64_t v;
 
 	charge(q, now);
-	if (lag < 0 && a->home == q) {
-		paid = ahead(average(q), a->V);
-		if (a->idles != q->idles || paid >= -lag)
-			lag = 0;
-		else if (paid > 0)
-			lag += paid;
-	}
+	if (same && !a->debt_to)
+		v = start(q, n, a->lag);
+	else if (same && a->debt_to == q && a->idles == q->idles && !eligible(q, a->v))
+		v = a->v;
+	else
+		v = start(q, n, 0);
 	n->used = 0;
-	enter(q, t, lag);
+	enter(q, n, v);
 }
 
 static struct stint_task *pick_next(void *rq, stint_ns now)
@@ -597,10 +612,18 @@ static void block(void *rq, struct stint_task *t, stint_ns now)
 {
 	struct queue *q = rq;
 	struct node *n = node_of(t);
+	int64_t most = virtual_span(n->request, n->weight), v;
 
 	charge(q, now);
 	q->running = NULL;
-	go_away(q, n);
+	v = n->v;
+	if (eligible(q, v)) {
+		go_away(q, n, owed(q, n));
+	} else {
+		if (!eligible(q, plus(v, -most)))
+			v = plus(average(q), most);     /* one request of debt is kept */
+		go_away_in_debt(q, n, v);
+	}
 	n->fresh = false;
 	n->request = n->request / 2 > n->used ? n->request / 2 : n->used;
 	if (n->request < q->least_request)
@@ -641,7 +664,7 @@ static struct stint_task *balance(void *rq, stint_ns now)
 	}
 	if (!n)
 		return NULL;
-	go_away(q, n);
+	go_away(q, n, owed(q, n));
 	return task_of(n);
 }
 

@@ -231,6 +231,54 @@ static void alone_for_long(void)
 	CHECK(preempts(&q, &tasks[1], &tasks[0], now));
 }
 
+/* how far behind V, in nanoseconds at the normal weight */
+static int64_t behind(const struct stint_task *t)
+{
+	return ahead(average(&q), node_of(t)->v) >> (UNIT - 10);
+}
+
+/* The first one runs for 10 ms although the other waits, and blocks: both are away with what they owe or are owed. */
+static void ten_too_many(void)
+{
+	begin_with_two();
+	now += STINT_MS(10);
+	block(&q, &tasks[0], now);
+	CHECK(pick_next(&q, now) == &tasks[1]);
+}
+
+static void what_is_kept(void)
+{
+	/* V was at 5 ms, one request further is kept, and paid when the other has come there */
+	ten_too_many();
+	now += STINT_MS(4);
+	wakeup(&q, &tasks[0], now);
+	CHECK(!eligible(&q, node_of(&tasks[0])->v));
+	ten_too_many();
+	now += STINT_MS(7);
+	wakeup(&q, &tasks[0], now);
+	CHECK_INT(behind(&tasks[0]), ==, 0);
+	/* or when nobody was there any more */
+	ten_too_many();
+	block(&q, &tasks[1], now);
+	wakeup(&q, &tasks[1], now);
+	wakeup(&q, &tasks[0], now);
+	CHECK_INT(behind(&tasks[0]), ==, 0);
+	/* what is owed is kept up to one request, and not when it is in another weight */
+	for (int changed = 0; changed < 2; changed++) {
+		begin_with_two();
+		now += STINT_MS(10);
+		preempt(&q, &tasks[0], now);
+		CHECK(pick_next(&q, now) == &tasks[1]);
+		CHECK_INT(behind(&tasks[1]), ==, STINT_MS(5));
+		block(&q, &tasks[1], now);
+		CHECK(pick_next(&q, now) == &tasks[0]);
+		tasks[1].weight <<= changed;
+		wakeup(&q, &tasks[1], now);
+		CHECK_INT(behind(&tasks[1]), >=, changed ? 0 : STINT_US(124));
+		CHECK_INT(behind(&tasks[1]), <=, changed ? 0 : STINT_US(125));
+	}
+}
+
 /* Who yields a thousand times has not saved up a thousand turns. */
 static void yields_are_not_saved(void)
 {
@@ -270,6 +318,7 @@ int main(void)
 	CHECK_INT(init(&q, STINT_MS(1)), ==, 0);
 	random_operations();
 	alone_for_long();
+	what_is_kept();
 	yields_are_not_saved();
 	return 0;
 }
