@@ -98,7 +98,7 @@ struct stint_policy {
 
 	/* t becomes ready again: it was stopped; tick() or preempts() said so, or the runtime had its reasons */
 	void (*preempt)(void *rq, struct stint_task *t, stint_ns now);
-	/* it hands over of its own will */
+	/* it hands over of its own will; not told when nobody else is ready */
 	void (*yield)(void *rq, struct stint_task *t, stint_ns now);
 	/* t goes away: it blocks */
 	void (*block)(void *rq, struct stint_task *t, stint_ns now);
