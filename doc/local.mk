@@ -3,6 +3,7 @@
 # Each public function has a page: its own, or one line that refers to the page that describes it
 # (tests/build/manpages.sh).
 
+nodist_man_MANS += doc/stint-interposition.7
 dist_man_MANS += \
 	doc/stint.1 \
 	doc/stint.7 \
@@ -27,6 +28,15 @@ dist_man_MANS += \
 	doc/stint_usage.3 \
 	doc/stint_version.3
 
+# the lists in it are the table that the library is built from
+doc/stint-interposition.7: $(srcdir)/doc/stint-interposition.7.in $(srcdir)/doc/interposition.sh \
+		$(srcdir)/runtime/interpose/table.def
+	$(AM_V_GEN)$(MKDIR_P) doc && $(SHELL) $(srcdir)/doc/interposition.sh '$(VERSION)' \
+	    $(srcdir)/runtime/interpose/table.def $(srcdir)/doc/stint-interposition.7.in > $@-t && mv $@-t $@
+CLEANFILES += doc/stint-interposition.7 doc/stint-interposition.7-t
+
 EXTRA_DIST += \
 	doc/architecture.md \
-	doc/first.c
+	doc/first.c \
+	doc/interposition.sh \
+	doc/stint-interposition.7.in

@@ -87,6 +87,7 @@ libstint_interpose_la_SOURCES = \
 	runtime/interpose/signal-old.c \
 	runtime/interpose/signal.c \
 	runtime/interpose/sleep.c \
+	runtime/interpose/spawn.c \
 	runtime/interpose/statics.c \
 	runtime/interpose/statics.h \
 	runtime/interpose/stdio-variants.c \

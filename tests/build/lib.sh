@@ -70,6 +70,17 @@ table_names()
 	$CPP -P "$work/names.c" | tr '= ' '\n\n' | grep . | sort
 }
 
+# CLASS NAME, a line for each row of the table, wrapped or not
+table_rows()
+{
+	classes="LOCKED STATIC BLOCKING ACQUIRING SPECIAL FORBIDDEN PURE SYSCALL BRIEF INTERNAL"
+	for class in $classes; do
+		echo "#define ${class}_FN(name, family) =$class:name"
+	done >"$work/rows.c"
+	echo "#include \"$top_srcdir/runtime/interpose/table.def\"" >>"$work/rows.c"
+	$CPP -P "$work/rows.c" | tr -d ' ' | tr '=' '\n' | grep . | tr ':' ' ' | sort -k 2
+}
+
 # the functions that the public headers declare
 header_names()
 {
