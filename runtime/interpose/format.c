@@ -67,7 +67,8 @@ LOCKED(int, strfromf32, (char *buf, size_t n, const char *format, _Float32 x), (
 LOCKED(int, strfromf64, (char *buf, size_t n, const char *format, _Float64 x), (buf, n, format, x))
 LOCKED(int, strfromf32x, (char *buf, size_t n, const char *format, _Float32x x), (buf, n, format, x))
 LOCKED(int, strfromf64x, (char *buf, size_t n, const char *format, _Float64x x), (buf, n, format, x))
-LOCKED(int, strfromf128, (char *buf, size_t n, const char *format, _Float128 x), (buf, n, format, x))
+/* __float128: clang 14 does not know the other name */
+LOCKED(int, strfromf128, (char *buf, size_t n, const char *format, __float128 x), (buf, n, format, x))
 LOCKED(int, ecvt_r, (double x, int digits, int *point, int *sign, char *buf, size_t n), (x, digits, point, sign, buf, n))
 LOCKED(int, fcvt_r, (double x, int digits, int *point, int *sign, char *buf, size_t n), (x, digits, point, sign, buf, n))
 LOCKED(int, qecvt_r, (long double x, int digits, int *point, int *sign, char *buf, size_t n),
