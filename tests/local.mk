@@ -42,8 +42,10 @@ api_tests += \
 endif
 
 interpose_tests = \
+	tests/interpose/families \
 	tests/interpose/locks \
 	tests/interpose/resources \
+	tests/interpose/variants \
 	tests/interpose/waits
 
 stress_tests = \
@@ -101,8 +103,10 @@ tests_api_dlopen_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_MODULES='"$(abs_builddir)/test
 
 # ---------------------------------------------------------------------------------------------- interpose
 
+tests_interpose_families_LDADD = libstint.la
 tests_interpose_locks_LDADD = libstint.la
 tests_interpose_resources_LDADD = libstint.la
+tests_interpose_variants_LDADD = libstint.la
 tests_interpose_waits_LDADD = libstint.la
 
 # ------------------------------------------------------------------------------------------------- stress
