@@ -250,8 +250,8 @@ LOCKED(struct mallinfo, mallinfo, (void), ())
 
 /* --- libc's own names for them, of which programs make a malloc of their own --------------------
  *
- * Where such a malloc stands behind us, a call of our wrapper arrives here by way of it. Preemption is disabled then, and
- * the outer one keeps the ledger.
+ * The ledger takes their blocks only where malloc() itself is libc's: what stands in its place could not free them, and if it
+ * is made of these functions, the block is its own.
  */
 
 void *__libc_malloc(size_t n);
@@ -265,17 +265,14 @@ void cfree(void *p);
 int __libc_mallopt(int what, int value);
 struct mallinfo __libc_mallinfo(void);
 
-/* the call that such a function is for, or NULL: not in one, or not for the program */
-static struct stint *served(void)
+static bool same_allocator(void)
 {
-	struct stint *s = self();
-
-	return unlikely(s) && s->depth == 0 ? s : NULL;
+	return (void *)REAL(malloc) == (void *)REAL(__libc_malloc);
 }
 
 static void *allocate(struct stint *s, size_t align, size_t n, const void *caller)
 {
-	bool entered = enters(n, caller);
+	bool entered = same_allocator() && enters(n, caller);
 	size_t total = entered ? n + LEDGER_TRAILER : n;
 	void *p;
 
@@ -289,39 +286,39 @@ static void *allocate(struct stint *s, size_t align, size_t n, const void *calle
 
 WRAPPER void *__libc_malloc(size_t n)
 {
-	return served() ? allocate(self(), 0, n, caller_address()) : REAL(__libc_malloc)(n);
+	return unlikely(self()) ? allocate(self(), 0, n, caller_address()) : REAL(__libc_malloc)(n);
 }
 
 WRAPPER void *__libc_memalign(size_t align, size_t n)
 {
-	return served() ? allocate(self(), align, n, caller_address()) : REAL(__libc_memalign)(align, n);
+	return unlikely(self()) ? allocate(self(), align, n, caller_address()) : REAL(__libc_memalign)(align, n);
 }
 
 WRAPPER void *__libc_valloc(size_t n)
 {
-	return served() ? allocate(self(), page_size(), n, caller_address()) : REAL(__libc_valloc)(n);
+	return unlikely(self()) ? allocate(self(), page_size(), n, caller_address()) : REAL(__libc_valloc)(n);
 }
 
 WRAPPER void *__libc_pvalloc(size_t n)
 {
 	size_t page = page_size(), whole = n ? (n + page - 1) / page * page : page;
 
-	if (!served())
+	if (likely(!self()))
 		return REAL(__libc_pvalloc)(n);
 	return allocate(self(), page, whole < n ? n : whole, caller_address());
 }
 
 WRAPPER void *__libc_calloc(size_t n, size_t size)
 {
-	struct stint *s = served();
+	struct stint *s = self();
 	size_t total;
 	bool entered;
 	void *p;
 
-	if (!s)
+	if (likely(!s))
 		return REAL(__libc_calloc)(n, size);
 	preempt_disable(s);
-	entered = !__builtin_mul_overflow(n, size, &total) && enters(total, caller_address());
+	entered = same_allocator() && !__builtin_mul_overflow(n, size, &total) && enters(total, caller_address());
 	p = entered ? REAL(__libc_calloc)(1, total + LEDGER_TRAILER) : REAL(__libc_calloc)(n, size);
 	if (entered)
 		enter(s, p);
@@ -331,14 +328,15 @@ WRAPPER void *__libc_calloc(size_t n, size_t size)
 
 WRAPPER void *__libc_realloc(void *p, size_t n)
 {
-	struct stint *s = served();
+	struct stint *s = self();
+	bool same = same_allocator();
 	void *q;
 
-	if (!s)
-		return unlikely(!self() && any_entered()) ? resize(NULL, REAL(__libc_realloc), p, n, caller_address()) :
-		                                            REAL(__libc_realloc)(p, n);
+	if (likely(!s))
+		return unlikely(same && any_entered()) ? resize(NULL, REAL(__libc_realloc), p, n, caller_address()) :
+		                                         REAL(__libc_realloc)(p, n);
 	preempt_disable(s);
-	q = resize(s, REAL(__libc_realloc), p, n, caller_address());
+	q = same ? resize(s, REAL(__libc_realloc), p, n, caller_address()) : REAL(__libc_realloc)(p, n);
 	preempt_enable(s, caller_address());
 	return q;
 }
@@ -347,7 +345,7 @@ static void release(struct stint *s, void *p, const void *caller)
 {
 	if (s)
 		preempt_disable(s);
-	if (unlikely(any_entered()))
+	if (same_allocator())
 		strike(s, p);
 	REAL(__libc_free)(p);
 	if (s)
@@ -356,13 +354,13 @@ static void release(struct stint *s, void *p, const void *caller)
 
 WRAPPER void __libc_free(void *p)
 {
-	release(served(), p, caller_address());
+	release(self(), p, caller_address());
 }
 
 /* of this name only for programs linked before glibc 2.26 */
 WRAPPER void cfree(void *p)
 {
-	release(served(), p, caller_address());
+	release(self(), p, caller_address());
 }
 
 LOCKED(int, __libc_mallopt, (int what, int value), (what, value))
