@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <signal.h>
 
-#include "../settings.h"
 #include "interpose.h"
 
 #undef sigmask
@@ -40,22 +39,6 @@ WRAPPER sighandler_t ssignal(int signo, sighandler_t fn)
 WRAPPER sighandler_t sysv_signal(int signo, sighandler_t fn)
 {
 	return __sysv_signal(signo, fn);
-}
-
-/* the handler stays, only what it does to system calls changes */
-WRAPPER int siginterrupt(int signo, int interrupts)
-{
-	struct sigaction act;
-
-	if (!settings.signo)
-		return REAL(siginterrupt)(signo, interrupts);
-	if (sigaction(signo, NULL, &act))
-		return -1;
-	if (interrupts)
-		act.sa_flags &= ~SA_RESTART;
-	else
-		act.sa_flags |= SA_RESTART;
-	return sigaction(signo, &act, NULL);
 }
 
 /* --- one signal at a time (System V) ----------------------------------------------------------- */

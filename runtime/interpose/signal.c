@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdbool.h>
 
 #include "../kthread.h"
 #include "../settings.h"
@@ -56,9 +57,38 @@ static sighandler_t set_handler(int signo, sighandler_t fn, int flags)
 	return sigaction(signo, &act, &old) ? SIG_ERR : old.sa_handler;
 }
 
+/* signals for which siginterrupt() asked that system calls be interrupted, by their bits; signal() heeds it later on */
+static uint64_t interrupting;
+
+static uint64_t bit_of(int signo)
+{
+	return signo > 0 && signo < NSIG ? (uint64_t)1 << (signo - 1) : 0;
+}
+
 WRAPPER sighandler_t signal(int signo, sighandler_t fn)
 {
-	return settings.signo ? set_handler(signo, fn, SA_RESTART) : REAL(signal)(signo, fn);
+	bool interrupts = __atomic_load_n(&interrupting, __ATOMIC_RELAXED) & bit_of(signo);
+
+	return settings.signo ? set_handler(signo, fn, interrupts ? 0 : SA_RESTART) : REAL(signal)(signo, fn);
+}
+
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
+/* the handler stays, only what it does to system calls changes */
+WRAPPER int siginterrupt(int signo, int interrupts)
+{
+	struct sigaction act;
+
+	if (interrupts)
+		__atomic_or_fetch(&interrupting, bit_of(signo), __ATOMIC_RELAXED);
+	else
+		__atomic_and_fetch(&interrupting, ~bit_of(signo), __ATOMIC_RELAXED);
+	if (!settings.signo)
+		return REAL(siginterrupt)(signo, interrupts);
+	if (sigaction(signo, NULL, &act))
+		return -1;
+	act.sa_flags = interrupts ? act.sa_flags & ~SA_RESTART : act.sa_flags | SA_RESTART;
+	return sigaction(signo, &act, NULL);
 }
 
 /* __sysv_signal is what signal() is under -std=c11 -D_XOPEN_SOURCE: one shot, and not restarting */

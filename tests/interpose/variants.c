@@ -55,32 +55,45 @@ static void completes(stint_fn *fn, void *arg)
 
 static void *given;
 
+/* a sanitizer's malloc() is another allocator than these */
+static void use_own_names(void)
+{
+#ifndef __SANITIZE_ADDRESS__
+	char *mine;
+
+	mine = __libc_malloc(BLOCK);
+	CHECK(mine);
+	mine = __libc_realloc(mine, 2 * BLOCK);
+	CHECK(mine);
+	memset(mine, 1, 2 * BLOCK);
+	CHECK(__libc_calloc(10, BLOCK / 10));
+	CHECK(__libc_memalign(64, BLOCK));
+	mine = malloc(BLOCK);
+	CHECK(mine);
+	memset(mine, 1, BLOCK);
+	__libc_free(mine);              /* by another name than it was allocated by */
+	mine = __libc_malloc(BLOCK);
+	CHECK(mine);
+	memset(mine, 1, BLOCK);
+	free(mine);
+#endif
+}
+
 static void *allocates(void *arg)
 {
-	char *argz = NULL, *mine;
-	size_t len = 0;
+	char *argz, word[BLOCK];
+	size_t len;
 
+	memset(word, 'w', sizeof(word));
+	word[BLOCK - 1] = '\0';
 	for (int i = 0; i < BLOCKS; i++) {
-		mine = __libc_malloc(BLOCK);
-		CHECK(mine);
-		mine = __libc_realloc(mine, 2 * BLOCK);
-		CHECK(mine);
-		memset(mine, 1, 2 * BLOCK);
-		CHECK(__libc_calloc(10, BLOCK / 10));
-		CHECK(__libc_memalign(64, BLOCK));
-		mine = malloc(BLOCK);
-		CHECK(mine);
-		memset(mine, 1, BLOCK);
-		__libc_free(mine);              /* by another name than it was allocated by */
-		mine = __libc_malloc(BLOCK);
-		CHECK(mine);
-		memset(mine, 1, BLOCK);
-		free(mine);
+		use_own_names();
+		argz = NULL;
+		len = 0;
+		CHECK_INT(argz_add(&argz, &len, "short"), ==, 0);
+		CHECK_INT(argz_add(&argz, &len, word), ==, 0);          /* moves it */
+		CHECK_INT(argz_create_sep(word, ':', &argz, &len), ==, 0);
 	}
-	for (int i = 0; i < BLOCKS; i++)
-		CHECK_INT(argz_add(&argz, &len, "a word that takes some room in the vector"), ==, 0);
-	CHECK_INT(len, >, BLOCK);
-	CHECK_INT(argz_create_sep("some:other:words", ':', &argz, &len), ==, 0);
 	CHECK_INT(argz_add((char **)&given, arg, "and one more"), ==, 0);
 	stint_pause();
 	return NULL;
@@ -201,6 +214,8 @@ static void handler(int signo)
 
 static void *uses_old_signals(void *arg)
 {
+	struct sigaction act;
+
 	CHECK(sigset(SIGUSR1, handler) == SIG_DFL);
 	CHECK_INT(raise(SIGUSR1), ==, 0);       /* longer than the timeout: not stopped in it */
 	CHECK_INT(handled, ==, SIGUSR1);
@@ -212,6 +227,14 @@ static void *uses_old_signals(void *arg)
 	CHECK_INT(raise(SIGUSR1), ==, 0);
 	CHECK(bsd_signal(SIGUSR1, handler) == SIG_IGN);
 	CHECK_INT(siginterrupt(SIGUSR1, 1), ==, 0);
+	CHECK_INT(sigaction(SIGUSR1, NULL, &act), ==, 0);
+	CHECK_INT(act.sa_flags & SA_RESTART, ==, 0);
+	CHECK(signal(SIGUSR1, handler) == handler);
+	CHECK_INT(sigaction(SIGUSR1, NULL, &act), ==, 0);
+	CHECK_INT(act.sa_flags & SA_RESTART, ==, 0);
+	CHECK_INT(siginterrupt(SIGUSR1, 0), ==, 0);
+	CHECK_INT(sigaction(SIGUSR1, NULL, &act), ==, 0);
+	CHECK_INT(act.sa_flags & SA_RESTART, ==, SA_RESTART);
 	CHECK(ssignal(SIGUSR1, SIG_DFL) == handler);
 	CHECK(sigset(NSIG + 1, handler) == SIG_ERR);
 	CHECK_INT(sigsetmask(-1), ==, 0);
