@@ -7,6 +7,10 @@
  * A message catalogue that a call opened stays open when it is cancelled.
  */
 #define _GNU_SOURCE
+/* the headers must not define any of these inline */
+#ifndef __NO_INLINE__
+#define __NO_INLINE__ 1
+#endif
 #include <iconv.h>
 #include <libintl.h>
 #include <locale.h>

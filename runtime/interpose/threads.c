@@ -61,7 +61,7 @@ static void leave_section(struct section *section)
 
 static int once_in_call(struct stint *s, pthread_once_t *once, void (*fn)(void), const void *caller)
 {
-	struct section section __attribute__((cleanup(leave_section))) = { s, caller };
+	struct section section __attribute__((cleanup(leave_section), unused)) = { s, caller };
 
 	preempt_disable(s);
 	return REAL(pthread_once)(once, fn);
