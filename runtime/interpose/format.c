@@ -28,7 +28,7 @@ int __swprintf_chk(wchar_t *buf, size_t n, int flag, size_t size, const wchar_t 
 int __vswprintf_chk(wchar_t *buf, size_t n, int flag, size_t size, const wchar_t *format, va_list ap);
 int __obstack_printf_chk(struct obstack *obstack, int flag, const char *format, ...);
 int __obstack_vprintf_chk(struct obstack *obstack, int flag, const char *format, va_list ap);
-int strfromf128(char *buf, size_t n, const char *format, _Float128 x);
+int strfromf128(char *buf, size_t n, const char *format, __float128 x);
 
 LOCKED(int, vswscanf, (const wchar_t *text, const wchar_t *format, va_list ap), (text, format, ap))
 LOCKED(int, __isoc99_vswscanf, (const wchar_t *text, const wchar_t *format, va_list ap), (text, format, ap))
