@@ -7,13 +7,18 @@
  * so it gets a new one, and the anchor thread is started again. Calls that other kernel threads were running
  * stay RUNNING in the child for ever: their threads are gone.
  *
+ * daemon() and forkpty() fork inside libc, where we would not see it: in a call they are made of our fork().
+ *
  * exit: runs to the end of the process, whatever the call's deadline says.
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <pty.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <utmp.h>
 
 #include "../call.h"
 #include "../clock.h"
@@ -22,6 +27,7 @@
 #include "../ledger.h"
 #include "../signals.h"
 #include "../stack.h"
+#include "../sys.h"
 #include "../tcb.h"
 #include "../tick.h"
 #include "interpose.h"
@@ -104,6 +110,76 @@ WRAPPER pid_t fork(void)
 		tick_in_child(s);
 	set_errno(pid, err);
 	preempt_enable(s, caller_address());
+	return pid;
+}
+
+pid_t __fork(void);
+
+WRAPPER pid_t __fork(void)
+{
+	return fork();
+}
+
+/* descriptors 0 to 2 are the process's and stay whose they were: past the ledger */
+static int to_null(void)
+{
+	long fd = sys_raw(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR, 0);
+
+	if (fd < 0) {
+		errno = (int)-fd;
+		return -1;
+	}
+	for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++)
+		sys_raw(SYS_dup2, fd, i, 0, 0);
+	if (fd > STDERR_FILENO)
+		sys_raw(SYS_close, fd, 0, 0, 0);
+	return 0;
+}
+
+WRAPPER int daemon(int keep_dir, int keep_streams)
+{
+	pid_t pid;
+
+	if (likely(!self()))
+		return REAL(daemon)(keep_dir, keep_streams);
+	pid = fork();
+	if (pid > 0)
+		_exit(0);
+	if (pid < 0 || setsid() < 0)
+		return -1;
+	if (!keep_dir && chdir("/"))
+		return -1;
+	return keep_streams ? 0 : to_null();
+}
+
+/* the child's half: the terminal becomes its descriptors 0 to 2, and libc closes the number that it had */
+static void enter_terminal(int master, int slave)
+{
+	close(master);
+	ledger_fd_closed(slave);
+	if (login_tty(slave))
+		_exit(1);
+}
+
+WRAPPER int forkpty(int *master_out, char *name, const struct termios *term, const struct winsize *size)
+{
+	int master, slave;
+	pid_t pid;
+
+	if (likely(!self()))
+		return REAL(forkpty)(master_out, name, term, size);
+	if (openpty(&master, &slave, name, term, size))
+		return -1;
+	pid = fork();
+	if (pid == 0) {
+		enter_terminal(master, slave);
+		return 0;
+	}
+	close(slave);
+	if (pid < 0)
+		close(master);
+	else
+		*master_out = master;
 	return pid;
 }
 

@@ -339,6 +339,69 @@ static void test_reports(void)
 	close(fds[0]);
 }
 
+/* --- forks inside libc ------------------------------------------------------------------------- */
+
+static void *becomes_daemon(void *arg)
+{
+	CHECK_INT(daemon(0, 0), ==, 0);
+	CHECK_INT(getsid(0), ==, getpid());
+	CHECK_INT(write(*(int *)arg, "d", 1), ==, 1);
+	for (;;)
+		;
+	return arg;
+}
+
+static void *forks_on_terminal(void *arg)
+{
+	char word[3] = "";
+	int master;
+	pid_t pid = forkpty(&master, NULL, NULL, NULL);
+
+	if (pid < 0)
+		return NULL;            /* there may be no pseudo-terminals */
+	if (!pid) {
+		if (!isatty(0) || write(1, "on", 2) != 2)
+			_exit(1);
+		for (;;)
+			;
+	}
+	CHECK_INT(read(master, word, 2), ==, 2);
+	CHECK_STR(word, "on");
+	CHECK_INT(kill(pid, SIGKILL), ==, 0);
+	wait_for(pid);
+	CHECK_INT(close(master), ==, 0);
+	return arg;
+}
+
+/* the call goes on in the child, with its deadline */
+static void test_forks(void)
+{
+	char byte;
+	int fds[2];
+	stint_t *s;
+	pid_t pid;
+
+	CHECK_INT(pipe(fds), ==, 0);
+	pid = fork();
+	CHECK_INT(pid, >=, 0);
+	if (!pid) {
+		s = stint_launch(becomes_daemon, &fds[1], STINT_MS(20));
+		CHECK_INT(write(fds[1], stint_state(s) == STINT_TIMED_OUT ? "t" : "f", 1), ==, 1);
+		_exit(0);
+	}
+	close(fds[1]);
+	CHECK_EXIT(pid, 0);
+	CHECK_INT(read(fds[0], &byte, 1), ==, 1);
+	CHECK_INT(byte, ==, 'd');
+	CHECK_INT(read(fds[0], &byte, 1), ==, 1);
+	CHECK_INT(byte, ==, 't');
+	CHECK_INT(read(fds[0], &byte, 1), ==, 0);
+	close(fds[0]);
+	s = stint_launch(forks_on_terminal, NULL, STINT_S(100));
+	CHECK_INT(stint_state(s), ==, STINT_COMPLETE);
+	stint_free(s);
+}
+
 int main(void)
 {
 	test_watchdog();
@@ -348,5 +411,6 @@ int main(void)
 	test_signals();
 	test_once();
 	test_reports();
+	test_forks();
 	return 0;
 }
