@@ -50,7 +50,7 @@ sed -n 's/^\([A-Z]*\)_FN(\([A-Za-z0-9_]*\), *\([^)]*\))$/\1 \3 \2/p' "$table" |
 		title["locale"] = "locale, dates, conversions"
 		title["malloc"] = "memory allocation"
 		title["mapping"] = "mappings"
-		title["misc"] = "names, users, time, random numbers, locale, messages, environment, log"
+		title["misc"] = "with results in static memory; environment, random numbers, sorting"
 		title["missing"] = "not in any Linux: ENOSYS"
 		title["mqueue"] = "message queues"
 		title["mutex"] = "mutexes, locks, conditions, semaphores"

@@ -1,7 +1,8 @@
 /*
  * accounts.c - users and groups into the caller's buffer, shadow files, who is logged in
  *
- * All read files or ask a service, under locks of libc's. misc.c has the commoner ones.
+ * All read files or ask a service, under locks of libc's. misc.c has those that answer in
+ * static memory.
  */
 #define _GNU_SOURCE
 #include <fstab.h>
@@ -21,6 +22,19 @@
 
 /* --- users and groups -------------------------------------------------------------------------- */
 
+LOCKED(int, getpwnam_r, (const char *name, struct passwd *pw, char *buf, size_t n, struct passwd **out),
+       (name, pw, buf, n, out))
+LOCKED(int, getpwuid_r, (uid_t uid, struct passwd *pw, char *buf, size_t n, struct passwd **out),
+       (uid, pw, buf, n, out))
+LOCKED(int, getgrnam_r, (const char *name, struct group *gr, char *buf, size_t n, struct group **out),
+       (name, gr, buf, n, out))
+LOCKED(int, getgrgid_r, (gid_t gid, struct group *gr, char *buf, size_t n, struct group **out),
+       (gid, gr, buf, n, out))
+LOCKED(int, getgrouplist, (const char *user, gid_t group, gid_t *groups, int *n), (user, group, groups, n))
+LOCKED_VOID(setpwent, (void), ())
+LOCKED_VOID(endpwent, (void), ())
+LOCKED_VOID(setgrent, (void), ())
+LOCKED_VOID(endgrent, (void), ())
 LOCKED(int, getpwent_r, (struct passwd *out, BUFFER, struct passwd **result), (out, buf, n, result))
 LOCKED(int, fgetpwent_r, (FILE *f, struct passwd *out, BUFFER, struct passwd **result), (f, out, buf, n, result))
 LOCKED(int, putpwent, (const struct passwd *entry, FILE *f), (entry, f))

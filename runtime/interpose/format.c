@@ -1,5 +1,5 @@
 /*
- * format.c - more ways to format and scan strings (misc.c has the common ones), and what printf() can be taught
+ * format.c - formatting and scanning strings, and what printf() can be taught
  *
  * They take no lock but run long inside libc, where a tick is refused; wrapped, they take the deadline exactly where they
  * return. Some allocate. What is registered with printf() is the whole process's. strfmon() is not here: libc exports no
@@ -7,6 +7,8 @@
  */
 #define _GNU_SOURCE
 /* the header would turn these into their C99 variants; both are wrapped */
+#define sscanf header_sscanf
+#define vsscanf header_vsscanf
 #define swscanf header_swscanf
 #define vswscanf header_vswscanf
 #include <obstack.h>
@@ -18,8 +20,18 @@
 
 #include "interpose.h"
 
+#undef sscanf
+#undef vsscanf
 #undef swscanf
 #undef vswscanf
+int sscanf(const char *text, const char *format, ...);
+int vsscanf(const char *text, const char *format, va_list ap);
+int __isoc99_sscanf(const char *text, const char *format, ...);
+int __vsnprintf_chk(char *buf, size_t n, int flag, size_t size, const char *format, va_list ap);
+int __vsprintf_chk(char *buf, int flag, size_t size, const char *format, va_list ap);
+int __isoc99_vsscanf(const char *text, const char *format, va_list ap);
+int __snprintf_chk(char *buf, size_t n, int flag, size_t size, const char *format, ...);
+int __sprintf_chk(char *buf, int flag, size_t size, const char *format, ...);
 int swscanf(const wchar_t *text, const wchar_t *format, ...);
 int vswscanf(const wchar_t *text, const wchar_t *format, va_list ap);
 int __isoc99_swscanf(const wchar_t *text, const wchar_t *format, ...);
@@ -30,6 +42,15 @@ int __obstack_printf_chk(struct obstack *obstack, int flag, const char *format, 
 int __obstack_vprintf_chk(struct obstack *obstack, int flag, const char *format, va_list ap);
 int strfromf128(char *buf, size_t n, const char *format, __float128 x);
 
+LOCKED(int, vsnprintf, (char *buf, size_t n, const char *format, va_list ap), (buf, n, format, ap))
+LOCKED(int, vsprintf, (char *buf, const char *format, va_list ap), (buf, format, ap))
+LOCKED(int, __vsnprintf_chk, (char *buf, size_t n, int flag, size_t size, const char *format, va_list ap),
+       (buf, n, flag, size, format, ap))
+LOCKED(int, __vsprintf_chk, (char *buf, int flag, size_t size, const char *format, va_list ap),
+       (buf, flag, size, format, ap))
+LOCKED(int, vsscanf, (const char *text, const char *format, va_list ap), (text, format, ap))
+LOCKED(int, __isoc99_vsscanf, (const char *text, const char *format, va_list ap), (text, format, ap))
+LOCKED(int, vswprintf, (wchar_t *buf, size_t n, const wchar_t *format, va_list ap), (buf, n, format, ap))
 LOCKED(int, vswscanf, (const wchar_t *text, const wchar_t *format, va_list ap), (text, format, ap))
 LOCKED(int, __isoc99_vswscanf, (const wchar_t *text, const wchar_t *format, va_list ap), (text, format, ap))
 LOCKED(int, __vswprintf_chk, (wchar_t *buf, size_t n, int flag, size_t size, const wchar_t *format, va_list ap),
@@ -51,6 +72,15 @@ LOCKED(int, __obstack_vprintf_chk, (struct obstack *obstack, int flag, const cha
 		return r;                                                     \
 	}
 
+FORMATS(snprintf, vsnprintf, (char *buf, size_t n, const char *format, ...), (buf, n, format, ap))
+FORMATS(__snprintf_chk, __vsnprintf_chk, (char *buf, size_t n, int flag, size_t size, const char *format, ...),
+        (buf, n, flag, size, format, ap))
+FORMATS(sprintf, vsprintf, (char *buf, const char *format, ...), (buf, format, ap))
+FORMATS(__sprintf_chk, __vsprintf_chk, (char *buf, int flag, size_t size, const char *format, ...),
+        (buf, flag, size, format, ap))
+FORMATS(sscanf, vsscanf, (const char *text, const char *format, ...), (text, format, ap))
+FORMATS(__isoc99_sscanf, __isoc99_vsscanf, (const char *text, const char *format, ...), (text, format, ap))
+FORMATS(swprintf, vswprintf, (wchar_t *buf, size_t n, const wchar_t *format, ...), (buf, n, format, ap))
 FORMATS(swscanf, vswscanf, (const wchar_t *text, const wchar_t *format, ...), (text, format, ap))
 FORMATS(__isoc99_swscanf, __isoc99_vswscanf, (const wchar_t *text, const wchar_t *format, ...), (text, format, ap))
 FORMATS(__swprintf_chk, __vswprintf_chk, (wchar_t *buf, size_t n, int flag, size_t size, const wchar_t *format, ...),

@@ -1,8 +1,8 @@
 /*
  * names.c - looking up hosts, networks, services, protocols, and the resolver underneath; results into the caller's buffer
  *
- * Any of them may read files, ask a name server, or load a library, under locks of libc's. misc.c has the commoner
- * ones.
+ * Any of them may read files, ask a name server, or load a library, under locks of libc's. misc.c has those that answer in
+ * static memory.
  */
 #define _GNU_SOURCE
 #include <aliases.h>
@@ -19,6 +19,11 @@
 #define HOST_OUT struct hostent *out, BUFFER, struct hostent **result, int *err
 #define NET_OUT struct netent *out, BUFFER, struct netent **result, int *err
 
+LOCKED(int, getaddrinfo, (const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **out),
+       (node, service, hints, out))
+LOCKED_VOID(freeaddrinfo, (struct addrinfo *list), (list))
+LOCKED(int, getnameinfo, (const struct sockaddr *sa, socklen_t len, char *host, socklen_t hostlen, char *serv,
+                          socklen_t servlen, int flags), (sa, len, host, hostlen, serv, servlen, flags))
 LOCKED(int, gethostbyname_r, (const char *name, HOST_OUT), (name, out, buf, n, result, err))
 LOCKED(int, gethostbyname2_r, (const char *name, int af, HOST_OUT), (name, af, out, buf, n, result, err))
 LOCKED(int, gethostbyaddr_r, (const void *addr, socklen_t len, int type, HOST_OUT),

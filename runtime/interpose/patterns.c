@@ -19,6 +19,10 @@
 char *re_comp(const char *pattern);
 int re_exec(const char *text);
 
+LOCKED(int, regcomp, (regex_t *re, const char *pattern, int flags), (re, pattern, flags))
+LOCKED(int, regexec, (const regex_t *re, const char *text, size_t n, regmatch_t m[_Restrict_arr_ _REGEX_NELTS(n)], int flags),
+       (re, text, n, m, flags))
+LOCKED_VOID(regfree, (regex_t *re), (re))
 LOCKED(const char *, re_compile_pattern, (const char *pattern, size_t n, struct re_pattern_buffer *re), (pattern, n, re))
 LOCKED(int, re_compile_fastmap, (struct re_pattern_buffer *re), (re))
 LOCKED(regoff_t, re_search, (struct re_pattern_buffer *re, const char *text, regoff_t n, regoff_t start, regoff_t range,

@@ -1,5 +1,5 @@
 /*
- * report.c - reporting errors, in the words of the program or of libc, and ending with them
+ * report.c - reporting errors, in the words of the program or of libc, to the log, and ending with them
  *
  * Those that end the process run to its end, as exit() does (process.c).
  *
@@ -18,10 +18,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <syslog.h>
 
 #include "../sys.h"
 #include "interpose.h"
 
+int __xpg_strerror_r(int err, char *buf, size_t n);
 char *__strerror_r(int err, char *buf, size_t n);
 char **__backtrace_symbols(void *const *at, int n);
 void __backtrace_symbols_fd(void *const *at, int n, int fd);
@@ -30,6 +32,8 @@ LOCKED_VOID(herror, (const char *str), (str))
 LOCKED(const char *, hstrerror, (int err), (err))
 LOCKED(const char *, gai_strerror, (int err), (err))
 LOCKED(size_t, regerror, (int err, const regex_t *re, char *buf, size_t n), (err, re, buf, n))
+LOCKED(char *, strerror_r, (int err, char *buf, size_t n), (err, buf, n))
+LOCKED(int, __xpg_strerror_r, (int err, char *buf, size_t n), (err, buf, n))
 LOCKED(char *, __strerror_r, (int err, char *buf, size_t n), (err, buf, n))
 LOCKED(int, fmtmsg, (long class, const char *label, int severity, const char *text, const char *action, const char *tag),
        (class, label, severity, text, action, tag))
@@ -38,6 +42,34 @@ LOCKED(char **, backtrace_symbols, (void *const *at, int n), (at, n))
 LOCKED(char **, __backtrace_symbols, (void *const *at, int n), (at, n))
 LOCKED_VOID(backtrace_symbols_fd, (void *const *at, int n, int fd), (at, n, fd))
 LOCKED_VOID(__backtrace_symbols_fd, (void *const *at, int n, int fd), (at, n, fd))
+
+/* --- the system log ---------------------------------------------------------------------------- */
+
+void __vsyslog_chk(int priority, int flag, const char *format, va_list ap);
+void __syslog_chk(int priority, int flag, const char *format, ...);
+
+LOCKED_VOID(openlog, (const char *ident, int options, int facility), (ident, options, facility))
+LOCKED_VOID(closelog, (void), ())
+LOCKED_VOID(vsyslog, (int priority, const char *format, va_list ap), (priority, format, ap))
+LOCKED_VOID(__vsyslog_chk, (int priority, int flag, const char *format, va_list ap), (priority, flag, format, ap))
+
+WRAPPER void syslog(int priority, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsyslog(priority, format, ap);
+	va_end(ap);
+}
+
+WRAPPER void __syslog_chk(int priority, int flag, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	__vsyslog_chk(priority, flag, format, ap);
+	va_end(ap);
+}
 
 /* --- those that end the process ---------------------------------------------------------------- */
 
