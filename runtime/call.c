@@ -282,6 +282,7 @@ static void set_up(struct stint *s, const struct stint_attr *attr, stint_fn *fn,
 	s->handler_sp = 0;
 	s->started = s->ended = s->stopped = s->cpu = 0;
 	s->resumes = s->preemptions = s->deferrals = 0;
+	s->deferred_longest = s->defer_limit = s->limited = 0;
 	s->ncleanups = 0;
 	s->more_cleanups = NULL;
 	s->statics = NULL;
@@ -672,6 +673,7 @@ int stint_usage(const stint_t *s, struct stint_usage *out)
 	out->resumes = s->resumes;
 	out->preemptions = s->preemptions;
 	out->deferrals = s->deferrals;
+	out->longest_deferral_ns = clock_ns(s->deferred_longest);
 	out->stack_bytes = stack_size(s);
 	out->bytes_held = ledger_heap_bytes(&s->ledger) + s->ledger.mapped;
 	out->blocks_held = ledger_heap_blocks(&s->ledger);

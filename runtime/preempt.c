@@ -16,9 +16,15 @@
  *             and with ticks that come fast enough the stack would fill)
  *
  * A tick that is refused has been consumed, so the timer is set to try again; all but depth, which is sure to
- * be taken. In a wait for a lock, or in a blocking call that acquires something, depth is set but the call may
+ * be taken. How long deadlines waited is counted where they are taken, so that it costs nothing where none did. In a wait
+ * for a lock, or in a blocking call that acquires something, depth is set but the call may
  * be stopped at the system call instruction itself: the kernel puts the program counter back there exactly
  * when it has done nothing yet.
+ *
+ * A call that was stopped with a lock of libc's would deadlock its caller, so for calls depth has no limit. A stint whose
+ * driver uses none of what it locks (a worker between threads) may have one, defer_limit: deferred for longer, it is
+ * stopped inside libc when it went there through a plain wrapper of the class "locked", which has nothing of ours in hand.
+ * Who wants the lock meanwhile waits for it as for any thread's.
  *
  * Signals: all are blocked while the handler decides (ticks that come faster than the handler gets going would
  * nest until the stack overflows; a handler of the program might jump out of ours), so it unblocks them before
@@ -118,6 +124,13 @@ void preempt_leave(struct stint *s, struct stint *l, int how)
 	arch_switch(&s->ctx, &l->ret);
 }
 
+/* a pending deadline is being taken */
+static void count_deferral(struct stint *s, uint64_t now)
+{
+	if (now > s->deferred_since && now - s->deferred_since > s->deferred_longest)
+		s->deferred_longest = now - s->deferred_since;
+}
+
 /* A tick that lands before depth is down again is noted, not taken: hence the outer loop. */
 STINT_TEXT void preempt_point(struct stint *s, const void *caller)
 {
@@ -136,6 +149,7 @@ STINT_TEXT void preempt_point(struct stint *s, const void *caller)
 		s->pending = false;
 		l = preempt_expired(s, now);
 		if (l) {
+			count_deferral(s, now);
 			l->preemptions++;
 			tick_retry_reset(s->kt);
 			preempt_leave(s, l, STATE_TIMED_OUT);
@@ -164,23 +178,47 @@ void preempt_jumped(struct stint *s)
 
 enum verdict { STOP, NOTED, RETRY };
 
-static enum verdict may_stop(struct stint *s, const ucontext_t *uc)
+static struct frame frame_of(const struct stint *s, const ucontext_t *uc)
 {
-	uintptr_t sp = arch_uc_sp(uc), pc = arch_uc_pc(uc);
+	return (struct frame){ arch_uc_pc(uc), arch_uc_sp(uc), arch_uc_bp(uc), s->stack_lo, s->stack_hi };
+}
 
-	if (!on_own_stack(s, sp))
+/* in a handler of the program's: of one that it jumped out of, nothing is left on the stack */
+static bool in_handler(struct stint *s, uintptr_t sp)
+{
+	if (!s->handler_sp || !on_own_stack(s, s->handler_sp))
+		return false;
+	if (sp < s->handler_sp)
+		return true;
+	s->handler_sp = 0;
+	return false;
+}
+
+/* deferred for longer than it may be; not where the program itself asked for it, nor in anything of ours */
+static enum verdict past_limit(struct stint *s, const ucontext_t *uc, uint64_t now)
+{
+	struct frame f = frame_of(s, uc);
+
+	if (!s->pending || now - s->deferred_since < s->defer_limit)
+		return RETRY;
+	if (s->depth > 1 || s->user_depth || s->ledger.locks.streams || in_handler(s, f.sp) || !text_under_locked_insig(&f))
+		return RETRY;
+	s->limited++;
+	return STOP;
+}
+
+static enum verdict may_stop(struct stint *s, const ucontext_t *uc, uint64_t now)
+{
+	struct frame f = frame_of(s, uc);
+
+	if (!on_own_stack(s, f.sp))
 		return RETRY;
 	if (s->depth > 0) {
 		if (s->depth == 1 && s->lock_wait)
 			return ledger_wait_insig(s, uc) ? STOP : RETRY;
-		return NOTED;
+		return unlikely(s->defer_limit) ? past_limit(s, uc, now) : NOTED;
 	}
-	if (s->handler_sp && on_own_stack(s, s->handler_sp)) {
-		if (sp < s->handler_sp)
-			return RETRY;
-		s->handler_sp = 0;      /* the program jumped out of its handler */
-	}
-	return text_may_stop_insig(&(struct frame){ pc, sp, arch_uc_bp(uc), s->stack_lo, s->stack_hi }) ? STOP : RETRY;
+	return !in_handler(s, f.sp) && text_may_stop_insig(&f) ? STOP : RETRY;
 }
 
 /* the frame's mask and alternate stack are those of the thread that took the signal; make them this one's */
@@ -257,8 +295,10 @@ static INSIG void on_call_insig(struct stint *s, struct kthread *kt, uint64_t no
 			tick_off_insig(kt);
 		return;
 	}
-	v = may_stop(s, uc);
+	v = may_stop(s, uc, now);
 	if (v == STOP) {
+		if (unlikely(s->pending))
+			count_deferral(s, now);
 		take_insig(s, preempt_expired(s, now), uc);
 		return;
 	}
@@ -267,6 +307,8 @@ static INSIG void on_call_insig(struct stint *s, struct kthread *kt, uint64_t no
 		tick_retry_insig(kt, now);
 	else if (s->pending && kt->armed != NEVER)
 		tick_off_insig(kt);     /* already noted: enable will take it */
+	if (!s->pending)
+		s->deferred_since = now;
 	s->pending = true;
 }
 

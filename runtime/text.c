@@ -22,6 +22,7 @@
 #define OBJECTS_MAX 8
 #define EH_TABLE_ENCODING 0x3b          /* datarel | sdata4: what every x86-64 linker writes */
 #define CALLS_MAX 8                     /* of exempt functions by exempt functions */
+#define FRAMES_MAX 32                   /* of libc's under a wrapper */
 #define EH_POINTER_ENCODING 0x1b        /* pcrel | sdata4 */
 
 struct range {
@@ -42,6 +43,8 @@ static size_t nexempt;
 
 extern const char __start_stint_text[] __attribute__((visibility("hidden")));
 extern const char __stop_stint_text[] __attribute__((visibility("hidden")));
+extern const char __start_stint_locked[] __attribute__((visibility("hidden")));
+extern const char __stop_stint_locked[] __attribute__((visibility("hidden")));
 
 /* --- the objects ------------------------------------------------------------------------------- */
 
@@ -182,6 +185,11 @@ static bool is_exempt(uintptr_t pc)
 	return lo < nexempt && exempt[lo].begin <= pc;
 }
 
+static bool is_between(uintptr_t pc, const char *begin, const char *end)
+{
+	return pc >= (uintptr_t)begin && pc < (uintptr_t)end;
+}
+
 /*
  * An exempt function that libc called may be under a lock of libc's: look all the way up to other code. A sanitizer holds no
  * lock of its own where it waits in a system call for the program, but may where it copies memory.
@@ -193,7 +201,7 @@ bool text_may_stop_insig(struct frame *f)
 	uintptr_t begin, end;
 	int calls = 0;
 
-	if (f->pc >= (uintptr_t)__start_stint_text && f->pc < (uintptr_t)__stop_stint_text)
+	if (is_between(f->pc, __start_stint_text, __stop_stint_text))
 		return false;
 	while (o = object_of(f->pc), o && !(calls && (o->ours || (o->sanitizer && waits)))) {
 		const unsigned char *fde = is_exempt(f->pc) ? text_function(f->pc, &begin, &end) : NULL;
@@ -203,6 +211,21 @@ bool text_may_stop_insig(struct frame *f)
 		f->pc--;        /* a return address may be the first of the next function */
 	}
 	return true;
+}
+
+bool text_under_locked_insig(struct frame *f)
+{
+	uintptr_t begin, end;
+	int frames = 0;
+
+	while (text_is_runtime((const void *)f->pc)) {
+		const unsigned char *fde = text_function(f->pc, &begin, &end);
+
+		if (!fde || frames++ == FRAMES_MAX || !unwind_step(f, fde))
+			return false;
+		f->pc--;
+	}
+	return frames && is_between(f->pc, __start_stint_locked, __stop_stint_locked);
 }
 
 bool text_is_runtime(const void *pc)

@@ -18,10 +18,22 @@ int text_init(const char *const *exempt, size_t n);     /* names of exempt funct
 
 struct frame;
 bool text_may_stop_insig(struct frame *f);      /* @f is walked up */
-bool text_is_runtime(const void *pc);   /* in libc, ld.so, or a sanitizer's runtime */
+/*
+ * Whether @f is in libc, and libc was called by a plain wrapper of the class "locked", which does nothing but that. @f is
+ * walked up.
+ */
+bool text_under_locked_insig(struct frame *f);
+/*
+ * Whether @pc, a wrapper's caller, is in libc or ld.so: what they acquire is theirs and is not entered in the call's ledger
+ * (stdout's buffer, made by the first printf, must survive the call), and they may hold a lock.
+ */
+bool text_is_runtime(const void *pc);
 
 /* code of ours whose end must not be interrupted again and again: see preempt.c */
 #define STINT_TEXT __attribute__((section("stint_text"), noinline))
+
+/* plain wrappers of the class "locked" */
+#define STINT_LOCKED_TEXT __attribute__((section("stint_locked")))
 
 /* the function around @pc, in an object that is watched: its extent and its unwind entry, NULL if it has none */
 const unsigned char *text_function(uintptr_t pc, uintptr_t *begin, uintptr_t *end);

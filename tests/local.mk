@@ -49,6 +49,7 @@ interpose_tests = \
 	tests/interpose/waits
 
 stress_tests = \
+	tests/stress/limit \
 	tests/stress/storm \
 	tests/stress/threads \
 	tests/stress/timer
@@ -111,6 +112,9 @@ tests_interpose_waits_LDADD = libstint.la
 
 # ------------------------------------------------------------------------------------------------- stress
 
+tests_stress_limit_CPPFLAGS = $(CORE_CPPFLAGS)
+tests_stress_limit_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)
+tests_stress_limit_LDADD = $(CORE_OBJECTS)
 stress_common = tests/stress/drive.c tests/stress/work.c tests/stress/work.h
 stress_cppflags = $(AM_CPPFLAGS)
 stress_cflags = $(AM_CFLAGS)

@@ -28,7 +28,8 @@ struct stint_usage {
 	uint64_t blocks_held;   /* heap blocks */
 	uint64_t fds_held;      /* file descriptors, those of its streams included */
 	uint64_t stack_bytes;   /* usable size of its stack */
-	uint64_t reserved[7];   /* 0 */
+	int64_t longest_deferral_ns;    /* of those that came to be taken, the longest wait */
+	uint64_t reserved[6];   /* 0 */
 };
 
 #ifdef __cplusplus

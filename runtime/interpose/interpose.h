@@ -13,6 +13,7 @@
 #define STINT_INTERPOSE_H
 
 #include "../preempt.h"
+#include "../text.h"
 
 enum real_index {
 #define WRAPPED_FN(name, family) REAL_##name,
@@ -28,7 +29,7 @@ extern void *real_functions[];
 
 /* a wrapper of the class "locked": LOCKED(int, fputs, (const char *str, FILE *f), (str, f)) */
 #define LOCKED(ret, name, params, args)                   \
-	WRAPPER ret name params                            \
+	WRAPPER STINT_LOCKED_TEXT ret name params          \
 	{                                                  \
 		struct stint *s_ = self();                 \
 		ret r_;                                    \
@@ -42,7 +43,7 @@ extern void *real_functions[];
 	}
 
 #define LOCKED_VOID(name, params, args)                   \
-	WRAPPER void name params                           \
+	WRAPPER STINT_LOCKED_TEXT void name params         \
 	{                                                  \
 		struct stint *s_ = self();                 \
                                                            \
@@ -71,11 +72,5 @@ struct eintr_mark {
 };
 void eintr_mark(struct eintr_mark *m);
 bool eintr_was_ours(const struct eintr_mark *m);
-
-/*
- * Whether a wrapper's caller is libc, ld.so or stint itself: what they acquire is theirs and is not entered
- * in the call's ledger (stdout's buffer, made by the first printf, must survive the call).
- */
-bool text_is_runtime(const void *pc);
 
 #endif

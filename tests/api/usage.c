@@ -39,6 +39,7 @@ static void times_and_counts(void)
 	CHECK_INT(u.resumes, ==, 0);
 	CHECK_INT(u.preemptions, ==, 0);
 	CHECK_INT(u.deferrals, ==, 0);
+	CHECK_INT(u.longest_deferral_ns, ==, 0);
 	CHECK_INT(u.blocks_held, ==, 0);
 	CHECK_INT(u.bytes_held, ==, 0);
 	CHECK_INT(u.fds_held, ==, 0);
