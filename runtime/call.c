@@ -285,6 +285,7 @@ static void set_up(struct stint *s, const struct stint_attr *attr, stint_fn *fn,
 	s->deferred_longest = s->defer_limit = s->limited = 0;
 	s->ncleanups = 0;
 	s->more_cleanups = NULL;
+	s->callouts = NULL;
 	s->statics = NULL;
 	CDS_INIT_LIST_HEAD(&s->children);
 	CDS_INIT_LIST_HEAD(&s->sibling);
@@ -477,6 +478,27 @@ static void drop_cleanups(struct stint *s)
 	s->ncleanups = 0;
 }
 
+/*
+ * The rest of a cancel. Functions of libc that the call left in the middle come first, the innermost before the others: each
+ * goes on in its own frame, above us, and its wrapper comes back here by call_wind_up().
+ */
+static const struct arch_context *wind_up(struct stint *s)
+{
+	s->depth = 1;
+	while (s->callouts)
+		s->callouts->end(s->callouts);
+	ledger_release(s);
+	return leave_for_good(s, STATE_CANCELLED);
+}
+
+void call_wind_up(struct stint *s)
+{
+	struct arch_context gone;
+
+	arch_switch(&gone, wind_up(s));
+	__builtin_unreachable();
+}
+
 /* on the call's own stack, below its last frame: the cleanups may refer to its frames */
 static const struct arch_context *cancel_main(struct stint *s)
 {
@@ -491,9 +513,7 @@ static const struct arch_context *cancel_main(struct stint *s)
 	preempt_enable(s, NULL);
 	tcb_finish();
 	preempt_disable(s);
-	s->depth = 1;
-	ledger_release(s);
-	return leave_for_good(s, STATE_CANCELLED);
+	return wind_up(s);
 }
 
 /* Where the end of @s may run. With nothing to refer to its frames they are given up, which leaves the most room. */
@@ -501,7 +521,7 @@ static void *cancel_sp(const struct stint *s)
 {
 	uintptr_t sp = (uintptr_t)s->ctx.sp;
 
-	if (!s->ncleanups && !s->more_cleanups && !ledger_needs_frames(s))
+	if (!s->ncleanups && !s->more_cleanups && !s->callouts && !ledger_needs_frames(s))
 		sp = s->stack_hi;
 	else
 		sp -= ARCH_RED_ZONE;
@@ -533,6 +553,7 @@ static void end_call(struct stint *s, struct kthread *kt, struct stint *up)
 	if (s->started) {
 		if (s->own_mask)
 			preempt_mask_in(s);
+		callouts_jumped(s, (uintptr_t)s->ctx.sp);
 		sp = cancel_sp(s);
 		checker_scratch((void *)s->stack_lo, (uintptr_t)sp - s->stack_lo);
 		switch_in(s, s, false, sp, cancel_main);

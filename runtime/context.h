@@ -58,6 +58,16 @@ struct statics {
 	void (*free)(struct statics *statics);
 };
 
+/*
+ * A function of libc that is calling the program, with something in its hands that only it can put down. On cancel, @end
+ * does: it takes the innermost off the list and returns, or it has libc return to its wrapper, which takes it off and calls
+ * call_wind_up(). They lie on the call's own stack, each below its outer.
+ */
+struct callout {
+	struct callout *outer;
+	void (*end)(struct callout *callout);
+};
+
 struct cleanup {
 	void (*fn)(void *);
 	void *arg;
@@ -109,6 +119,7 @@ struct stint {
 	unsigned ncleanups;
 	struct cleanup cleanups[CLEANUPS_INLINE];
 	struct cleanup_block *more_cleanups;
+	struct callout *callouts;       /* the innermost, or NULL */
 	struct statics *statics;        /* or NULL: it used none yet */
 	struct cds_list_head children;  /* calls launched or resumed in it, not freed */
 	struct cds_list_head sibling;   /* in the parent's children, or empty */
@@ -132,6 +143,18 @@ extern __thread struct stint *stint_current
 static inline struct stint *self(void)
 {
 	return stint_current;
+}
+
+static inline bool on_own_stack(const struct stint *s, uintptr_t sp)
+{
+	return sp >= s->stack_lo && sp < s->stack_hi;
+}
+
+/* the program has jumped, or will, to where the stack pointer is @sp: what is below is gone */
+static inline void callouts_jumped(struct stint *s, uintptr_t sp)
+{
+	while (s->callouts && (uintptr_t)s->callouts < sp)
+		s->callouts = s->callouts->outer;
 }
 
 #endif

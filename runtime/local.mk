@@ -68,6 +68,7 @@ libstint_interpose_la_SOURCES = \
 	runtime/interpose/accounts.c \
 	runtime/interpose/argz.c \
 	runtime/interpose/async.c \
+	runtime/interpose/callbacks.c \
 	runtime/interpose/dir.c \
 	runtime/interpose/dl.c \
 	runtime/interpose/file.c \

@@ -55,11 +55,6 @@
 /* part of the handler: in its section, and fewer returns after a switch, each of which is mispredicted */
 #define INSIG __attribute__((always_inline)) inline
 
-static bool on_own_stack(const struct stint *s, uintptr_t sp)
-{
-	return sp >= s->stack_lo && sp < s->stack_hi;
-}
-
 struct stint *preempt_expired(struct stint *s, uint64_t now)
 {
 	struct stint *l = NULL;

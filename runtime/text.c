@@ -40,6 +40,7 @@ static struct object objects[OBJECTS_MAX];
 static unsigned nobjects;
 static struct range *exempt;
 static size_t nexempt;
+static struct range sort;
 
 extern const char __start_stint_text[] __attribute__((visibility("hidden")));
 extern const char __stop_stint_text[] __attribute__((visibility("hidden")));
@@ -145,6 +146,13 @@ static int by_begin(const void *a, const void *b)
 	return (x->begin > y->begin) - (x->begin < y->begin);
 }
 
+static bool range_of(void *libc, const char *name, struct range *r)
+{
+	uintptr_t pc = (uintptr_t)dlsym(libc ? libc : RTLD_NEXT, name);
+
+	return pc && text_function(pc, &r->begin, &r->end);
+}
+
 int text_init(const char *const *names, size_t n)
 {
 	void *libc = sys.dlopen(LIBC_SO, RTLD_LAZY | RTLD_NOLOAD);     /* a sanitizer may stand in front of it */
@@ -157,13 +165,10 @@ int text_init(const char *const *names, size_t n)
 			sys.dlclose(libc);
 		return ENOMEM;
 	}
-	for (size_t i = 0; i < n; i++) {
-		uintptr_t pc = (uintptr_t)dlsym(libc ? libc : RTLD_NEXT, names[i]);
-		struct range r;
-
-		if (pc && text_function(pc, &r.begin, &r.end))
-			exempt[nexempt++] = r;
-	}
+	for (size_t i = 0; i < n; i++)
+		if (range_of(libc, names[i], &exempt[nexempt]))
+			nexempt++;
+	range_of(libc, "qsort_r", &sort);
 	if (libc)
 		sys.dlclose(libc);
 	qsort(exempt, nexempt, sizeof(*exempt), by_begin);
@@ -233,4 +238,9 @@ bool text_is_runtime(const void *pc)
 	const struct object *o = object_of((uintptr_t)pc);
 
 	return o && !o->ours && !o->sanitizer;
+}
+
+bool text_is_sort(const void *pc)
+{
+	return (uintptr_t)pc - sort.begin < sort.end - sort.begin;
 }

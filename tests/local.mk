@@ -42,6 +42,7 @@ api_tests += \
 endif
 
 interpose_tests = \
+	tests/interpose/callbacks \
 	tests/interpose/families \
 	tests/interpose/locks \
 	tests/interpose/resources \
@@ -104,6 +105,7 @@ tests_api_dlopen_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_MODULES='"$(abs_builddir)/test
 
 # ---------------------------------------------------------------------------------------------- interpose
 
+tests_interpose_callbacks_LDADD = libstint.la
 tests_interpose_families_LDADD = libstint.la
 tests_interpose_locks_LDADD = libstint.la
 tests_interpose_resources_LDADD = libstint.la

@@ -155,5 +155,3 @@ WRAPPER int dlclose(void *h)
 		preempt_enable(s, caller_address());
 	return r;
 }
-
-LOCKED(int, dl_iterate_phdr, (int (*fn)(struct dl_phdr_info *, size_t, void *), void *arg), (fn, arg))

@@ -1,9 +1,5 @@
 /*
- * misc.c - what is left: functions whose results lie in static memory, random numbers, the environment, exit handlers,
- * sorting
- *
- * qsort() is not deferred: its comparison function belongs to the program. Wrapped, it takes the deadline exactly where it
- * returns.
+ * misc.c - what is left: functions whose results lie in static memory, random numbers, the environment, exit handlers
  *
  * What these functions keep in static memory is still shared between calls.
  */
@@ -70,25 +66,3 @@ LOCKED_VOID(srand, (unsigned seed), (seed))
 LOCKED(char *, strerror, (int err), (err))
 LOCKED(char *, strerror_l, (int err, locale_t locale), (err, locale))
 LOCKED(char *, strsignal, (int signo), (signo))
-
-/* --- sorting: may be stopped in the program's function, and where it returns -------------------- */
-
-static void leaving(struct stint *s, const void *caller)
-{
-	preempt_disable(s);
-	preempt_enable(s, caller);
-}
-
-WRAPPER void qsort(void *base, size_t n, size_t size, __compar_fn_t compare)
-{
-	REAL(qsort)(base, n, size, compare);
-	if (self())
-		leaving(self(), caller_address());
-}
-
-WRAPPER void qsort_r(void *base, size_t n, size_t size, __compar_d_fn_t compare, void *arg)
-{
-	REAL(qsort_r)(base, n, size, compare, arg);
-	if (self())
-		leaving(self(), caller_address());
-}

@@ -151,10 +151,12 @@ WRAPPER int sigprocmask(int how, const sigset_t *set, sigset_t *old)
 }
 
 /* A jump may restore a signal mask without a function that we see; in a call it can only be one the call had. */
-static void before_jump(void)
+static void before_jump(const struct __jmp_buf_tag *env)
 {
 	struct stint *s = self();
 
+	if (s && unlikely(s->callouts))
+		callouts_jumped(s, arch_jump_sp(env->__jmpbuf));
 	if (s && s->handler_sp)
 		preempt_jumped(s);
 	else if (!s && kthread_native)
@@ -163,21 +165,21 @@ static void before_jump(void)
 
 WRAPPER void longjmp(jmp_buf env, int value)
 {
-	before_jump();
+	before_jump(env);
 	REAL(longjmp)(env, value);
 	__builtin_unreachable();
 }
 
 WRAPPER void _longjmp(jmp_buf env, int value)
 {
-	before_jump();
+	before_jump(env);
 	REAL(_longjmp)(env, value);
 	__builtin_unreachable();
 }
 
 WRAPPER void siglongjmp(sigjmp_buf env, int value)
 {
-	before_jump();
+	before_jump(env);
 	REAL(siglongjmp)(env, value);
 	__builtin_unreachable();
 }
@@ -186,7 +188,7 @@ extern void __longjmp_chk(sigjmp_buf env, int value) __attribute__((noreturn));
 
 WRAPPER void __longjmp_chk(sigjmp_buf env, int value)
 {
-	before_jump();
+	before_jump(env);
 	REAL(__longjmp_chk)(env, value);
 	__builtin_unreachable();
 }

@@ -7,7 +7,8 @@
  * the kernel thread that runs it, and what they set stays with that one.
  *
  * once: the function runs with preemption disabled, because whoever comes second waits for it, the call's caller
- * too. It may throw; so preemption is enabled by a cleanup.
+ * too. It may throw; so preemption is enabled by a cleanup. If it pauses, and the call is cancelled, the once is set back as
+ * by a throw: somebody else may do it.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -19,6 +20,7 @@
 #include <threads.h>
 
 #include "../kthread.h"
+#include "../sys.h"
 #include "interpose.h"
 
 /* --- keys -------------------------------------------------------------------------------------- */
@@ -50,20 +52,42 @@ WRAPPER int __pthread_setspecific(pthread_key_t key, const void *value)
 int __pthread_once(pthread_once_t *once, void (*fn)(void));
 
 struct section {
+	struct callout callout;         /* first */
 	struct stint *s;
+	pthread_once_t *once;
 	const void *caller;
 };
 
 static void leave_section(struct section *section)
 {
+	if (section->s->callouts == &section->callout)
+		section->s->callouts = section->callout.outer;
 	preempt_enable(section->s, section->caller);
 }
 
+/* on cancel */
+static void give_up_section(struct callout *callout)
+{
+	struct section *section = (struct section *)callout;
+
+	section->s->callouts = callout->outer;
+	__atomic_store_n(section->once, PTHREAD_ONCE_INIT, __ATOMIC_RELEASE);
+	sys_wake(section->once);
+}
+
+/* the function of a once that was done long ago is not run, and nothing is held: then there is nothing to give up */
 static int once_in_call(struct stint *s, pthread_once_t *once, void (*fn)(void), const void *caller)
 {
-	struct section section __attribute__((cleanup(leave_section), unused)) = { s, caller };
+	struct section section __attribute__((cleanup(leave_section), unused)) = {
+		{ NULL, give_up_section }, s, once, caller
+	};
 
 	preempt_disable(s);
+	if (on_own_stack(s, (uintptr_t)&section)) {
+		callouts_jumped(s, (uintptr_t)&section);
+		section.callout.outer = s->callouts;
+		s->callouts = &section.callout;
+	}
 	return REAL(pthread_once)(once, fn);
 }
 
