@@ -48,6 +48,8 @@ sed -n 's/^\([A-Z]*\)_FN(\([A-Za-z0-9_]*\), *\([^)]*\))$/\1 \3 \2/p' "$table" |
 		title["libc"] = "the rest"
 		title["ld.so"] = "dynamic linker"
 		title["locale"] = "locale, dates, conversions"
+		title["handles"] = "handles of other kinds"
+		title["rawcall"] = "by number"
 		title["malloc"] = "memory allocation"
 		title["mapping"] = "mappings"
 		title["misc"] = "with results in static memory; environment, random numbers, sorting"

@@ -1,5 +1,5 @@
 /*
- * ledger-things.c - the streams, directories, libraries and mappings that calls hold
+ * ledger-things.c - the streams, directories, libraries, mappings and handles that calls hold
  *
  * Entries are nodes of two treaps: mappings by address, which never overlap, and all the rest by address, kind and
  * node, so that equal ones can stand side by side (a library opened twice has one handle). Each entry is also
@@ -222,6 +222,8 @@ static struct thing *overlapping(uintptr_t at, uintptr_t end)
 
 static unsigned list_of(int kind)
 {
+	if (kind > THING_MAPPING)
+		return 4;
 	return kind == THING_MAPPING ? 3 : kind == THING_LIBRARY ? 2 : kind == THING_DIR ? 1 : 0;
 }
 
@@ -277,11 +279,11 @@ static bool nothing_live(void)
 	return !__atomic_load_n(&ledger_things_live, __ATOMIC_RELAXED);
 }
 
-/* Streams, directories, libraries. */
+/* Streams, directories, libraries, handles. */
 
 static bool same_class(int a, int b)
 {
-	return list_of(a) == list_of(b);
+	return a == b || (list_of(a) == list_of(b) && list_of(a) == list_of(THING_STREAM));
 }
 
 /* of equal ones prefer what the caller itself entered */
@@ -316,7 +318,7 @@ static int add(struct stint *s, enum thing_kind kind, void *p, int fds, char **b
 
 int ledger_thing_add(struct stint *s, enum thing_kind kind, void *p)
 {
-	return add(s, kind, p, kind != THING_LIBRARY, NULL);
+	return add(s, kind, p, kind == THING_DIR, NULL);
 }
 
 int ledger_stream_add(struct stint *s, enum thing_kind kind, FILE *f, int fds, char **buffer)
@@ -324,7 +326,7 @@ int ledger_stream_add(struct stint *s, enum thing_kind kind, FILE *f, int fds, c
 	return add(s, kind, f, fds, buffer);
 }
 
-static bool drop(enum thing_kind kind, void *p, char ***buffer)
+static bool drop(enum thing_kind kind, void *p, struct thing *copy)
 {
 	struct thing *t;
 	uint64_t mask;
@@ -334,7 +336,7 @@ static bool drop(enum thing_kind kind, void *p, char ***buffer)
 	mask = lock();
 	t = find_locked(kind, p);
 	if (t) {
-		*buffer = t->buffer;
+		*copy = *t;
 		strike_locked(t);
 	}
 	unlock(mask);
@@ -343,15 +345,25 @@ static bool drop(enum thing_kind kind, void *p, char ***buffer)
 
 bool ledger_thing_drop(enum thing_kind kind, void *p)
 {
-	char **unused;
+	struct thing t;
 
-	return drop(kind, p, &unused);
+	return drop(kind, p, &t);
+}
+
+struct stint *ledger_thing_take(enum thing_kind kind, void *p)
+{
+	struct thing t;
+
+	return drop(kind, p, &t) ? t.owner : NULL;
 }
 
 bool ledger_stream_drop(FILE *f, char ***buffer)
 {
-	*buffer = NULL;
-	return drop(THING_STREAM, f, buffer);
+	struct thing t = { .buffer = NULL };
+	bool known = drop(THING_STREAM, f, &t);
+
+	*buffer = t.buffer;
+	return known;
 }
 
 /* Mappings. */
@@ -483,6 +495,38 @@ static void close_stream(struct thing *t)
 		sys_free(*t->buffer);
 }
 
+static void give_back_handle(int kind, void *p)
+{
+	switch (kind) {
+	case THING_LOCALE:
+		sys.freelocale(p);
+		break;
+	case THING_CONVERSION:
+		sys.iconv_close(p);
+		break;
+	case THING_CATALOGUE:
+		sys.catclose(p);
+		break;
+	case THING_ADDRESSES:
+		sys.freeaddrinfo(p);
+		break;
+	case THING_INTERFACES:
+		sys.freeifaddrs(p);
+		break;
+	case THING_INTERFACE_NAMES:
+		sys.if_freenameindex(p);
+		break;
+	case THING_WALK:
+		sys.fts_close(p);
+		break;
+	case THING_SEMAPHORE:
+		sys.sem_close(p);
+		break;
+	case THING_TIMER:
+		sys.timer_delete(p);
+	}
+}
+
 static void give_back(struct thing *t)
 {
 	void *p = (void *)t->at;
@@ -498,8 +542,11 @@ static void give_back(struct thing *t)
 	case THING_LIBRARY:
 		sys.dlclose(p);
 		break;
-	default:
+	case THING_MAPPING:
 		sys_munmap(p, t->len);
+		break;
+	default:
+		give_back_handle(t->kind, p);
 	}
 }
 

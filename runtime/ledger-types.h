@@ -45,8 +45,8 @@ struct lock_ledger {
 	uintptr_t wait_lo, wait_hi;     /* see ledger_wait_begin() */
 };
 
-/* streams, directories, libraries, mappings: a list of each, under things_lock */
-#define LEDGER_THING_LISTS 4
+/* streams, directories, libraries, mappings, handles: a list of each, under things_lock */
+#define LEDGER_THING_LISTS 5
 
 struct thing;
 struct ledger {

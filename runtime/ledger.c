@@ -2,7 +2,7 @@
  * ledger.c - the ledger as a whole: in which order things are given back
  *
  * Locks first, in the reverse order of their taking, because other threads wait for them and because nothing that
- * follows needs them. Then streams, which may still write to their descriptors; directories; libraries, which
+ * follows needs them. Then streams, which may still write to their descriptors; directories; handles; libraries, which
  * may use descriptors and memory in their destructors; plain descriptors; mappings; and last the heap, in
  * which everything else may have kept its bookkeeping.
  *
@@ -29,6 +29,7 @@ void ledger_release(struct stint *s)
 	ledger_locks_release(s);
 	ledger_things_release(s, THING_STREAM);
 	ledger_things_release(s, THING_DIR);
+	ledger_things_release(s, THING_TIMER);
 	ledger_things_release(s, THING_LIBRARY);
 	ledger_fd_release(s);
 	ledger_things_release(s, THING_MAPPING);

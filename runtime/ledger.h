@@ -25,7 +25,12 @@
 
 struct stint;
 
-enum thing_kind { THING_STREAM, THING_PIPE_STREAM, THING_DIR, THING_LIBRARY, THING_MAPPING };
+enum thing_kind {
+	THING_STREAM, THING_PIPE_STREAM, THING_DIR, THING_LIBRARY, THING_MAPPING,
+	/* handles, each kind with a function of its own that gives it back */
+	THING_LOCALE, THING_CONVERSION, THING_CATALOGUE, THING_ADDRESSES, THING_INTERFACES, THING_INTERFACE_NAMES,
+	THING_WALK, THING_SEMAPHORE, THING_TIMER
+};
 enum lock_kind { LOCK_MUTEX, LOCK_RWLOCK, LOCK_SPIN };
 
 void ledger_init(struct ledger *l);             /* an empty one, in zeroed or released memory; no allocation */
@@ -59,10 +64,11 @@ void ledger_fd_restore(int fd, uintptr_t owner);        /* the close did not hap
 void ledger_fd_release(struct stint *s);
 void ledger_fd_pass(struct stint *s, struct stint *to);
 
-/* streams, directories, libraries, mappings (ledger-things.c) */
+/* streams, directories, libraries, mappings, handles (ledger-things.c) */
 extern unsigned long ledger_things_live;        /* entries; relaxed: 0 means there is nothing to strike */
 int ledger_thing_add(struct stint *s, enum thing_kind kind, void *p);   /* 0 or ENOMEM */
 bool ledger_thing_drop(enum thing_kind kind, void *p);  /* of equal ones, the caller's own first */
+struct stint *ledger_thing_take(enum thing_kind kind, void *p); /* the same; whose it was, or NULL */
 /* @fds: descriptors that closing it gives back; -1: its descriptor is not the call's and stays open.
  * @buffer: of a stream into memory, where its user finds the block. Both kinds of stream are struck by either. */
 int ledger_stream_add(struct stint *s, enum thing_kind kind, FILE *f, int fds, char **buffer);
@@ -73,7 +79,7 @@ void ledger_map_drop_at(void *p);                                       /* the w
 /* Move a mapping: @move(arg) does it, under the lock, and returns where it is now or MAP_FAILED. The entry
  * follows, whosever it is; the old range stays entered as well if @keep. */
 void *ledger_map_move(void *p, size_t len, size_t new_len, bool keep, void *(*move)(void *), void *arg);
-void ledger_things_release(struct stint *s, enum thing_kind kind);      /* THING_STREAM: pipe streams too */
+void ledger_things_release(struct stint *s, enum thing_kind kind);      /* THING_STREAM: pipe streams, too; a handle: all */
 void ledger_things_pass(struct stint *s, struct stint *to);
 
 /* locks (ledger-locks.c): only the call itself enters and strikes them */

@@ -73,6 +73,7 @@ libstint_interpose_la_SOURCES = \
 	runtime/interpose/dl.c \
 	runtime/interpose/file.c \
 	runtime/interpose/format.c \
+	runtime/interpose/handles.c \
 	runtime/interpose/identity.c \
 	runtime/interpose/interpose.h \
 	runtime/interpose/locale.c \
@@ -83,6 +84,7 @@ libstint_interpose_la_SOURCES = \
 	runtime/interpose/names.c \
 	runtime/interpose/patterns.c \
 	runtime/interpose/process.c \
+	runtime/interpose/rawcall.c \
 	runtime/interpose/real.c \
 	runtime/interpose/report.c \
 	runtime/interpose/signal-old.c \

@@ -60,6 +60,15 @@ int sys_init(void)
 	FIND(pthread_setspecific);
 	FIND(fflush_unlocked);
 	FIND(__fpurge);
+	FIND(freelocale);
+	FIND(iconv_close);
+	FIND(catclose);
+	FIND(freeaddrinfo);
+	FIND(freeifaddrs);
+	FIND(if_freenameindex);
+	FIND(fts_close);
+	FIND(sem_close);
+	FIND(timer_delete);
 #undef FIND
 	return missing;
 }

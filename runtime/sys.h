@@ -49,6 +49,16 @@ struct sys_functions {
 	int (*pthread_setspecific)(pthread_key_t, const void *);
 	int (*fflush_unlocked)(FILE *);
 	void (*__fpurge)(FILE *);
+	/* what gives a handle back, whatever its type */
+	void (*freelocale)(void *);
+	int (*iconv_close)(void *);
+	int (*catclose)(void *);
+	void (*freeaddrinfo)(void *);
+	void (*freeifaddrs)(void *);
+	void (*if_freenameindex)(void *);
+	int (*fts_close)(void *);
+	int (*sem_close)(void *);
+	int (*timer_delete)(void *);
 };
 extern struct sys_functions sys;
 

@@ -40,7 +40,6 @@ static struct object objects[OBJECTS_MAX];
 static unsigned nobjects;
 static struct range *exempt;
 static size_t nexempt;
-static struct range sort;
 
 extern const char __start_stint_text[] __attribute__((visibility("hidden")));
 extern const char __stop_stint_text[] __attribute__((visibility("hidden")));
@@ -146,6 +145,14 @@ static int by_begin(const void *a, const void *b)
 	return (x->begin > y->begin) - (x->begin < y->begin);
 }
 
+/*
+ * What these ask malloc() for is in the program's hands, or lost with its frames: what qsort_r(), which qsort() is made of,
+ * works in, and the chunks of obstacks.
+ */
+static const char *const lender_names[] = { "qsort_r", "_obstack_begin", "_obstack_begin_1", "_obstack_newchunk" };
+#define LENDERS (sizeof(lender_names) / sizeof(lender_names[0]))
+static struct range lenders[LENDERS];
+
 static bool range_of(void *libc, const char *name, struct range *r)
 {
 	uintptr_t pc = (uintptr_t)dlsym(libc ? libc : RTLD_NEXT, name);
@@ -168,7 +175,8 @@ int text_init(const char *const *names, size_t n)
 	for (size_t i = 0; i < n; i++)
 		if (range_of(libc, names[i], &exempt[nexempt]))
 			nexempt++;
-	range_of(libc, "qsort_r", &sort);
+	for (size_t i = 0; i < LENDERS; i++)
+		range_of(libc, lender_names[i], &lenders[i]);
 	if (libc)
 		sys.dlclose(libc);
 	qsort(exempt, nexempt, sizeof(*exempt), by_begin);
@@ -240,7 +248,10 @@ bool text_is_runtime(const void *pc)
 	return o && !o->ours && !o->sanitizer;
 }
 
-bool text_is_sort(const void *pc)
+bool text_is_for_program(const void *pc)
 {
-	return (uintptr_t)pc - sort.begin < sort.end - sort.begin;
+	for (size_t i = 0; i < LENDERS; i++)
+		if ((uintptr_t)pc - lenders[i].begin < lenders[i].end - lenders[i].begin)
+			return true;
+	return false;
 }

@@ -28,7 +28,7 @@ bool text_under_locked_insig(struct frame *f);
  * (stdout's buffer, made by the first printf, must survive the call), and they may hold a lock.
  */
 bool text_is_runtime(const void *pc);
-bool text_is_sort(const void *pc);      /* in libc's qsort_r() itself, which qsort() is made of */
+bool text_is_for_program(const void *pc);       /* in a function of libc's that allocates for the program all the same */
 
 /* code of ours whose end must not be interrupted again and again: see preempt.c */
 #define STINT_TEXT __attribute__((section("stint_text"), noinline))

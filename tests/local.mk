@@ -44,6 +44,7 @@ endif
 interpose_tests = \
 	tests/interpose/callbacks \
 	tests/interpose/families \
+	tests/interpose/handles \
 	tests/interpose/locks \
 	tests/interpose/resources \
 	tests/interpose/variants \
@@ -107,6 +108,7 @@ tests_api_dlopen_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_MODULES='"$(abs_builddir)/test
 
 tests_interpose_callbacks_LDADD = libstint.la
 tests_interpose_families_LDADD = libstint.la
+tests_interpose_handles_LDADD = libstint.la
 tests_interpose_locks_LDADD = libstint.la
 tests_interpose_resources_LDADD = libstint.la
 tests_interpose_variants_LDADD = libstint.la

@@ -16,6 +16,7 @@
 #include <utmp.h>
 #include <utmpx.h>
 
+#include "../ledger.h"
 #include "interpose.h"
 
 #define BUFFER char *buf, size_t n
@@ -82,7 +83,25 @@ LOCKED_VOID(updwtmpx, (const char *file, const struct utmpx *entry), (file, entr
 LOCKED_VOID(login, (const struct utmp *entry), (entry))
 LOCKED(int, logout, (const char *line), (line))
 LOCKED_VOID(logwtmp, (const char *line, const char *name, const char *host), (line, name, host))
-LOCKED(int, login_tty, (int fd), (fd))
+
+/* libc closes the number that it had, and 0 to 2 are the process's */
+WRAPPER int login_tty(int fd)
+{
+	struct stint *s = self();
+	int r;
+
+	if (s)
+		preempt_disable(s);
+	r = REAL(login_tty)(fd);
+	if (r == 0) {
+		ledger_fd_closed_range(0, 2);
+		ledger_fd_closed(fd);
+	}
+	if (s)
+		preempt_enable(s, caller_address());
+	return r;
+}
+
 LOCKED(int, ttyslot, (void), ())
 
 /* --- shells, terminals, file systems ----------------------------------------------------------- */

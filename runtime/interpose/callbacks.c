@@ -23,7 +23,7 @@
  *      aio
  *
  * The first three groups need no wrapper to be stoppable, because the program counter is in the program; qsort has one so that
- * the deadline is taken where it returns, and malloc() knows its block by who asks (text_is_sort()).
+ * the deadline is taken where it returns, and malloc() knows its block by who asks (text_is_for_program()).
  *
  * Those of the next group run with preemption disabled, but enabled in the program's functions: libc calls a function of ours
  * in place of the program's, which opens a window around that. What libc has in hand meanwhile (descriptors that it opened
@@ -39,6 +39,10 @@
  * cleanups, a longjmp() by callouts_jumped().
  */
 #define _GNU_SOURCE
+/* the headers must not define any of these inline */
+#ifndef __NO_INLINE__
+#define __NO_INLINE__ 1
+#endif
 #include <argp.h>
 #include <dirent.h>
 #include <errno.h>
@@ -51,8 +55,6 @@
 
 #include "../call.h"
 #include "../checker.h"
-#include "../ledger.h"
-#include "../sys.h"
 #include "interpose.h"
 
 /* --- a walk ------------------------------------------------------------------------------------ */
@@ -228,16 +230,6 @@ _Static_assert(sizeof(struct dirent) == sizeof(struct dirent64), "one wrapper fo
 STANDS_IN(int, on_select, SELECT, (const struct dirent *entry), (entry), 0)
 STANDS_IN(int, on_compare, COMPARE, (const struct dirent **a, const struct dirent **b), (a, b), 0)
 
-/* a vector of @n blocks; each may move, and so may the vector */
-static void *adopt_vector(struct stint *s, void *vector, int n)
-{
-	void **v = vector;
-
-	for (int i = 0; i < n; i++)
-		v[i] = heap_adopt(s, v[i]);
-	return heap_adopt(s, v);
-}
-
 /* After a cancel the list is entered, too, and given back with all that is. @real has no @dir if it is NOT_AT. */
 #define NOT_AT (-1000)
 
@@ -258,7 +250,7 @@ static __attribute__((noinline)) int scan(struct stint *s, const void *caller, v
 	else
 		r = ((scan_fn *)real)(dir, path, list, select, compare);
 	if (r >= 0)
-		*list = adopt_vector(s, *list, r);
+		heap_adopt_vector(s, (char ***)list, 0, (size_t)r);
 	end_of_walk(&w);
 	return r;
 }
@@ -323,25 +315,6 @@ static void stand_back(const struct walk *w, glob_t *g)
 	g->gl_lstat = STANDS_FOR(w, LSTAT, int(const char *, struct stat *));
 }
 
-static bool known(void *p)
-{
-	return p && ledger_block_known(p, sys.malloc_usable_size(p));
-}
-
-/* with GLOB_APPEND the paths of an earlier glob() are in it and may be entered already; the vector may have grown */
-static void adopt_paths(struct stint *s, char ***vector, size_t offset, size_t n)
-{
-	char **v = *vector;
-
-	if (!v)
-		return;
-	for (size_t i = offset; i < offset + n; i++)
-		if (v[i] && !known(v[i]))
-			v[i] = heap_adopt(s, v[i]);
-	if (!known(v))
-		*vector = heap_adopt(s, v);
-}
-
 typedef int glob_fn(const char *, int, error_fn *, glob_t *);
 
 static __attribute__((noinline)) int find_paths(struct stint *s, const void *caller, glob_fn *real, const char *pattern,
@@ -362,7 +335,7 @@ static __attribute__((noinline)) int find_paths(struct stint *s, const void *cal
 	if (ours && alternative)
 		stand_back(&w, out);
 	if (r == 0 || r == GLOB_ABORTED)
-		adopt_paths(s, &out->gl_pathv, flags & GLOB_DOOFFS ? out->gl_offs : 0, out->gl_pathc);
+		heap_adopt_vector(s, &out->gl_pathv, flags & GLOB_DOOFFS ? out->gl_offs : 0, out->gl_pathc);
 	end_of_walk(&w);
 	return r;
 }

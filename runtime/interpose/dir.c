@@ -13,15 +13,23 @@
 #include "../ledger.h"
 #include "../sys.h"
 
+/* libc opened a descriptor past us: if the number was a call's, it closed that past us, too */
+static DIR *unowned(DIR *d)
+{
+	if (d)
+		ledger_fd_closed(dirfd(d));
+	return d;
+}
+
 WRAPPER DIR *opendir(const char *path)
 {
 	struct stint *s = self();
 	DIR *d;
 
 	if (likely(!s))
-		return REAL(opendir)(path);
+		return unowned(REAL(opendir)(path));
 	preempt_disable(s);
-	d = REAL(opendir)(path);
+	d = unowned(REAL(opendir)(path));
 	if (d && ledger_thing_add(s, THING_DIR, d)) {
 		sys.closedir(d);
 		d = NULL;

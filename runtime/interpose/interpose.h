@@ -63,6 +63,12 @@ extern void *real_functions[];
 void *heap_adopt(struct stint *s, void *p);
 
 /*
+ * The same for a vector and the @n blocks in it from @offset on. Some may be entered already: GLOB_APPEND and WRDE_APPEND
+ * lengthen what an earlier call made.
+ */
+void heap_adopt_vector(struct stint *s, char ***vector, size_t offset, size_t n);
+
+/*
  * Tells EINTR that our tick caused from EINTR that a handler of the program caused: set the mark before the
  * system call, ask after it failed. On a kernel thread that never ran a call it was never ours.
  */

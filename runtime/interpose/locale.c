@@ -45,8 +45,6 @@ LOCKED(size_t, wcstombs, (char *to, const wchar_t *from, size_t n), (to, from, n
 LOCKED(size_t, __wcstombs_chk, (char *to, const wchar_t *from, size_t n, size_t size), (to, from, n, size))
 LOCKED(wint_t, btowc, (int c), (c))
 LOCKED(int, wctob, (wint_t c), (c))
-LOCKED(iconv_t, iconv_open, (const char *to, const char *from), (to, from))
-LOCKED(int, iconv_close, (iconv_t cd), (cd))
 LOCKED(size_t, iconv, (iconv_t cd, char **in, size_t *in_left, char **out, size_t *out_left),
        (cd, in, in_left, out, out_left))
 
@@ -83,19 +81,10 @@ LOCKED(int, rpmatch, (const char *answer), (answer))
 
 /* --- locales and messages ---------------------------------------------------------------------- */
 
-locale_t __newlocale(int mask, const char *locale, locale_t base);
-locale_t __duplocale(locale_t locale);
-void __freelocale(locale_t locale);
 char *__dgettext(const char *domain, const char *id);
 char *__dcgettext(const char *domain, const char *id, int category);
 
 LOCKED(char *, setlocale, (int category, const char *locale), (category, locale))
-LOCKED(locale_t, newlocale, (int mask, const char *locale, locale_t base), (mask, locale, base))
-LOCKED(locale_t, duplocale, (locale_t locale), (locale))
-LOCKED_VOID(freelocale, (locale_t locale), (locale))
-LOCKED(locale_t, __newlocale, (int mask, const char *locale, locale_t base), (mask, locale, base))
-LOCKED(locale_t, __duplocale, (locale_t locale), (locale))
-LOCKED_VOID(__freelocale, (locale_t locale), (locale))
 LOCKED(char *, gettext, (const char *id), (id))
 LOCKED(char *, dgettext, (const char *domain, const char *id), (domain, id))
 LOCKED(char *, dcgettext, (const char *domain, const char *id, int category), (domain, id, category))
@@ -109,5 +98,3 @@ LOCKED(char *, __dcgettext, (const char *domain, const char *id, int category), 
 LOCKED(char *, dcngettext, (const char *domain, const char *one, const char *many, unsigned long n, int category),
        (domain, one, many, n, category))
 LOCKED(char *, bind_textdomain_codeset, (const char *domain, const char *codeset), (domain, codeset))
-LOCKED(nl_catd, catopen, (const char *name, int flags), (name, flags))
-LOCKED(int, catclose, (nl_catd catalogue), (catalogue))

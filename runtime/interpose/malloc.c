@@ -3,8 +3,8 @@
  *
  * A block is entered when code other than libc's asks for it in a call. What libc allocates for itself (the
  * buffer of stdout, made by the first printf) must survive the call, and what it allocates for its caller (strdup)
- * is entered by the wrapper of that function, with heap_adopt(). What qsort() works in is entered: the call may be stopped
- * and cancelled in the program's comparison.
+ * is entered by the wrapper of that function, with heap_adopt(). A few functions of libc's ask for the program
+ * (text_is_for_program()).
  *
  * A block that someone else allocated and the call only resizes stays someone else's: the caller's vector that
  * grew in a call is not freed when the call is cancelled.
@@ -25,7 +25,7 @@
 
 static bool enters(size_t n, const void *caller)
 {
-	return n <= PTRDIFF_MAX - LEDGER_TRAILER && (!text_is_runtime(caller) || text_is_sort(caller));
+	return n <= PTRDIFF_MAX - LEDGER_TRAILER && (!text_is_runtime(caller) || text_is_for_program(caller));
 }
 
 static void enter(struct stint *s, void *p)
@@ -238,6 +238,17 @@ void *heap_adopt(struct stint *s, void *p)
 		enter(s, q);
 	errno = saved;
 	return q ? q : p;
+}
+
+void heap_adopt_vector(struct stint *s, char ***vector, size_t offset, size_t n)
+{
+	char **v = *vector;
+
+	if (!v)
+		return;
+	for (size_t i = offset; i < offset + n; i++)
+		v[i] = heap_adopt(s, v[i]);
+	*vector = heap_adopt(s, v);
 }
 
 LOCKED(int, malloc_trim, (size_t pad), (pad))

@@ -19,9 +19,6 @@
 #define HOST_OUT struct hostent *out, BUFFER, struct hostent **result, int *err
 #define NET_OUT struct netent *out, BUFFER, struct netent **result, int *err
 
-LOCKED(int, getaddrinfo, (const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **out),
-       (node, service, hints, out))
-LOCKED_VOID(freeaddrinfo, (struct addrinfo *list), (list))
 LOCKED(int, getnameinfo, (const struct sockaddr *sa, socklen_t len, char *host, socklen_t hostlen, char *serv,
                           socklen_t servlen, int flags), (sa, len, host, hostlen, serv, servlen, flags))
 LOCKED(int, gethostbyname_r, (const char *name, HOST_OUT), (name, out, buf, n, result, err))

@@ -2,8 +2,8 @@
  * patterns.c - matching: regular expressions, file names, words, trees of files
  *
  * They keep memory of libc's until they return, and walks over files a directory; so callbacks of the program run with
- * preemption disabled. What wordexp() returns is not entered in the ledger, nor is the state of a walk with fts:
- * a cancelled call loses them.
+ * preemption disabled. The state of a walk with fts is a handle (handles.c). A compiled regular expression lies in memory
+ * of the program's, and may be moved there: it is not entered, and a cancelled call loses what it points to.
  */
 #define _GNU_SOURCE
 #include <fnmatch.h>
@@ -43,18 +43,28 @@ LOCKED(int, re_exec, (const char *text), (text))
 LOCKED(int, fnmatch, (const char *pattern, const char *text, int flags), (pattern, text, flags))
 LOCKED_VOID(globfree, (glob_t *paths), (paths))
 LOCKED_VOID(globfree64, (glob64_t *paths), (paths))
-LOCKED(int, wordexp, (const char *text, wordexp_t *words, int flags), (text, words, flags))
+
+/* what failed half-way may still have words */
+WRAPPER int wordexp(const char *text, wordexp_t *words, int flags)
+{
+	struct stint *s = self();
+	int r;
+
+	if (likely(!s))
+		return REAL(wordexp)(text, words, flags);
+	preempt_disable(s);
+	r = REAL(wordexp)(text, words, flags);
+	if (r == 0 || r == WRDE_NOSPACE)
+		heap_adopt_vector(s, &words->we_wordv, flags & WRDE_DOOFFS ? words->we_offs : 0, words->we_wordc);
+	preempt_enable(s, caller_address());
+	return r;
+}
+
 LOCKED_VOID(wordfree, (wordexp_t *words), (words))
 
 /* --- walks ------------------------------------------------------------------------------------- */
 
-LOCKED(FTS *, fts_open, (char *const *paths, int options, int (*compare)(const FTSENT **, const FTSENT **)),
-       (paths, options, compare))
 LOCKED(FTSENT *, fts_read, (FTS *walk), (walk))
 LOCKED(FTSENT *, fts_children, (FTS *walk, int options), (walk, options))
-LOCKED(int, fts_close, (FTS *walk), (walk))
-LOCKED(FTS64 *, fts64_open, (char *const *paths, int options, int (*compare)(const FTSENT64 **, const FTSENT64 **)),
-       (paths, options, compare))
 LOCKED(FTSENT64 *, fts64_read, (FTS64 *walk), (walk))
 LOCKED(FTSENT64 *, fts64_children, (FTS64 *walk, int options), (walk, options))
-LOCKED(int, fts64_close, (FTS64 *walk), (walk))

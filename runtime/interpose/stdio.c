@@ -93,10 +93,21 @@ FILE *_IO_popen(const char *command, const char *mode);
 
 /* --- opening and closing ----------------------------------------------------------------------- */
 
+/* libc opened a descriptor past us: if the number was a call's, it closed that past us, too */
+static FILE *unowned(FILE *f)
+{
+	int saved = errno, fd = f ? fileno_unlocked(f) : -1;
+
+	errno = saved;
+	if (fd >= 0)
+		ledger_fd_closed(fd);
+	return f;
+}
+
 /* Enter @f for @s, or close it again. */
 static FILE *entered(struct stint *s, FILE *f, enum thing_kind kind, int fds, char **buffer)
 {
-	if (!f || !ledger_stream_add(s, kind, f, fds, buffer))
+	if (!unowned(f) || !ledger_stream_add(s, kind, f, fds, buffer))
 		return f;
 	if (kind == THING_PIPE_STREAM)
 		sys.pclose(f);
@@ -114,7 +125,7 @@ static FILE *entered(struct stint *s, FILE *f, enum thing_kind kind, int fds, ch
 		FILE *f_;                                                     \
                                                                               \
 		if (likely(!s_))                                              \
-			return REAL(name) args;                               \
+			return unowned(REAL(name) args);                      \
 		preempt_disable(s_);                                          \
 		f_ = entered(s_, REAL(name) args, kind, fds, buffer);         \
 		preempt_enable(s_, caller_address());                         \

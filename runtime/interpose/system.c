@@ -53,10 +53,6 @@ LOCKED(uint32_t, arc4random_uniform, (uint32_t bound), (bound))
 
 LOCKED(unsigned, if_nametoindex, (const char *name), (name))
 LOCKED(char *, if_indextoname, (unsigned index, char name[IF_NAMESIZE]), (index, name))
-LOCKED(struct if_nameindex *, if_nameindex, (void), ())
-LOCKED_VOID(if_freenameindex, (struct if_nameindex *list), (list))
-LOCKED_VOID(freeifaddrs, (struct ifaddrs *list), (list))
-LOCKED(int, getifaddrs, (struct ifaddrs **list), (list))
 LOCKED(int, getipv4sourcefilter, (int fd, struct in_addr interface, struct in_addr group, uint32_t *mode, uint32_t *n,
                                   struct in_addr *list), (fd, interface, group, mode, n, list))
 LOCKED(int, setipv4sourcefilter, (int fd, struct in_addr interface, struct in_addr group, uint32_t mode, uint32_t n,

@@ -1,6 +1,5 @@
 /*
- * threads.c - the parts of pthreads and C11 threads that neither wait nor are held: keys, attributes, once, semaphores
- * by name; and what a thread asks the kernel about itself
+ * threads.c - the parts of pthreads and C11 threads that neither wait nor are held: keys, attributes, once; and what a thread asks the kernel about itself
  *
  * A call is a thread to libc, but its id is made up, and where libc hands that to the kernel (scheduling parameters,
  * affinity, the CPU clock, a queued signal) the answer would be ESRCH. Asked by a call about itself, these are about
@@ -122,31 +121,7 @@ LOCKED(int, thrd_create, (thrd_t *t, thrd_start_t fn, void *arg), (t, fn, arg))
 LOCKED_VOID(cnd_destroy, (cnd_t *c), (c))
 LOCKED(int, sem_post, (sem_t *sem), (sem))
 LOCKED(int, sem_trywait, (sem_t *sem), (sem))
-LOCKED(int, sem_close, (sem_t *sem), (sem))
 LOCKED(int, sem_unlink, (const char *name), (name))
-
-/* whether there are a mode and a value as well depends on the flags; libc asks the same way */
-WRAPPER sem_t *sem_open(const char *name, int flags, ...)
-{
-	struct stint *s = self();
-	unsigned value = 0;
-	mode_t mode = 0;
-	sem_t *sem;
-	va_list ap;
-
-	va_start(ap, flags);
-	if (flags & O_CREAT) {
-		mode = va_arg(ap, mode_t);
-		value = va_arg(ap, unsigned);
-	}
-	va_end(ap);
-	if (likely(!s))
-		return REAL(sem_open)(name, flags, mode, value);
-	preempt_disable(s);
-	sem = REAL(sem_open)(name, flags, mode, value);
-	preempt_enable(s, caller_address());
-	return sem;
-}
 
 /* --- what the kernel is asked about a thread --------------------------------------------------- */
 

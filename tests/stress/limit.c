@@ -95,6 +95,8 @@ static void together(struct driver *a, struct driver *b, int64_t span)
 	       (unsigned long long)a->limited, (unsigned long long)b->limited);
 }
 
+void __asan_init(void) __attribute__((weak));
+
 int main(void)
 {
 	int64_t span = STINT_S(test_seconds(4)) / 2;
@@ -106,6 +108,10 @@ int main(void)
 	make();
 	together(&a, &b, span);
 	CHECK_INT(a.limited + b.limited, ==, 0);
+	if (__asan_init) {
+		printf("no more: the sanitizer stands between the wrapper and libc\n");
+		return 0;
+	}
 	s = stint_launch(searches, &a.rounds, STINT_S(1));      /* the clock is known now */
 	CHECK(s && stint_is_complete(s));
 	stint_free(s);
