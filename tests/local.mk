@@ -52,6 +52,7 @@ interpose_tests = \
 
 stress_tests = \
 	tests/stress/limit \
+	tests/stress/ownership \
 	tests/stress/storm \
 	tests/stress/threads \
 	tests/stress/timer
@@ -119,6 +120,7 @@ tests_interpose_waits_LDADD = libstint.la
 tests_stress_limit_CPPFLAGS = $(CORE_CPPFLAGS)
 tests_stress_limit_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)
 tests_stress_limit_LDADD = $(CORE_OBJECTS)
+tests_stress_ownership_LDADD = libstint.la
 stress_common = tests/stress/drive.c tests/stress/work.c tests/stress/work.h
 stress_cppflags = $(AM_CPPFLAGS)
 stress_cflags = $(AM_CFLAGS)
