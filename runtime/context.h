@@ -109,7 +109,7 @@ struct stint {
 	uint64_t stopped;               /* cycles, when the chain was stopped */
 	uint64_t cpu;                   /* cycles */
 	uint64_t resumes, preemptions, deferrals;
-	uint64_t deferred_since;        /* cycles; counts while pending is set */
+	uint64_t deferred_since;        /* cycles; counts while pending is set; 0: it was not deferred */
 	uint64_t deferred_longest;      /* cycles */
 	uint64_t defer_limit;           /* cycles; stopped under a lock of libc's after so long. 0, as for all calls: never */
 	uint64_t limited;               /* times that it was */

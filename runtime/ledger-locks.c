@@ -87,14 +87,14 @@ static bool strike(struct held_lock *at, unsigned *n, int kind, const void *lock
 	return false;
 }
 
-void ledger_lock_drop(struct stint *s, enum lock_kind kind, void *lock)
+bool ledger_lock_drop(struct stint *s, enum lock_kind kind, void *lock)
 {
 	struct lock_ledger *l = &s->ledger.locks;
 
 	for (struct lock_block *b = l->more; b; b = b->older)
 		if (strike(b->at, &b->n, kind, lock))
-			return;
-	strike(l->at, &l->n, kind, lock);
+			return true;
+	return strike(l->at, &l->n, kind, lock);
 }
 
 static void unlock_mutex(struct stint *s, pthread_mutex_t *m)
@@ -121,7 +121,7 @@ static void unlock_spin(pthread_spinlock_t *l)
 static void give_back(struct stint *s, const struct held_lock *at, unsigned n)
 {
 	while (n-- > 0) {
-		if (at[n].kind == LOCK_MUTEX)
+		if (at[n].kind == LOCK_MUTEX || at[n].kind == LOCK_CXX_MUTEX)
 			unlock_mutex(s, at[n].lock);
 		else if (at[n].kind == LOCK_RWLOCK)
 			unlock_rwlock(s, at[n].lock);

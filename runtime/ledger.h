@@ -31,7 +31,7 @@ enum thing_kind {
 	THING_LOCALE, THING_CONVERSION, THING_CATALOGUE, THING_ADDRESSES, THING_INTERFACES, THING_INTERFACE_NAMES,
 	THING_WALK, THING_SEMAPHORE, THING_TIMER
 };
-enum lock_kind { LOCK_MUTEX, LOCK_RWLOCK, LOCK_SPIN };
+enum lock_kind { LOCK_MUTEX, LOCK_RWLOCK, LOCK_SPIN, LOCK_CXX_MUTEX };        /* the last: the C++ library's own */
 
 void ledger_init(struct ledger *l);             /* an empty one, in zeroed or released memory; no allocation */
 void ledger_release(struct stint *s);           /* give everything back; on the stint itself, depth > 0 */
@@ -84,7 +84,7 @@ void ledger_things_pass(struct stint *s, struct stint *to);
 
 /* locks (ledger-locks.c): only the call itself enters and strikes them */
 int ledger_lock_add(struct stint *s, enum lock_kind kind, void *lock);  /* 0 or ENOMEM */
-void ledger_lock_drop(struct stint *s, enum lock_kind kind, void *lock);
+bool ledger_lock_drop(struct stint *s, enum lock_kind kind, void *lock);        /* whether it was entered */
 void ledger_locks_release(struct stint *s);
 void ledger_locks_pass(struct stint *s);        /* forgets them: their owner's identity ends with it */
 

@@ -122,7 +122,7 @@ void preempt_leave(struct stint *s, struct stint *l, int how)
 /* a pending deadline is being taken */
 static void count_deferral(struct stint *s, uint64_t now)
 {
-	if (now > s->deferred_since && now - s->deferred_since > s->deferred_longest)
+	if (s->deferred_since && now > s->deferred_since + s->deferred_longest)
 		s->deferred_longest = now - s->deferred_since;
 }
 

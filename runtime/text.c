@@ -4,7 +4,8 @@
  * Extents of functions come from the unwind tables (.eh_frame_hdr), because they name each piece of code exactly, the
  * variants that IFUNCs choose among too, which have no symbol at run time.
  *
- * The tables are built once and never change: readers, the tick handler among them, take no lock.
+ * The tables are built once and never change, but that for the C++ library, which grows: readers, the tick handler among them,
+ * take no lock.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -20,6 +21,7 @@
 #include "text.h"
 
 #define OBJECTS_MAX 8
+#define CXX_MAX 8
 #define EH_TABLE_ENCODING 0x3b          /* datarel | sdata4: what every x86-64 linker writes */
 #define CALLS_MAX 8                     /* of exempt functions by exempt functions */
 #define FRAMES_MAX 32                   /* of libc's under a wrapper */
@@ -39,6 +41,8 @@ struct object {
 static struct object objects[OBJECTS_MAX];
 static unsigned nobjects;
 static struct range *exempt;
+static struct range cxx[CXX_MAX];       /* the C++ library, as often as it is loaded; never taken out */
+static unsigned ncxx;                   /* release/acquire */
 static size_t nexempt;
 
 extern const char __start_stint_text[] __attribute__((visibility("hidden")));
@@ -65,12 +69,18 @@ static bool is_sanitizer_name(const char *path)
 	       !strncmp(base, "libclang_rt.", 12);
 }
 
-static int add_object(struct dl_phdr_info *info, size_t size, void *arg)
+static bool is_cxx_name(const char *path)
+{
+	const char *base = strrchr(path, '/');
+
+	base = base ? base + 1 : path;
+	return !strncmp(base, "libstdc++.so", 12) || !strncmp(base, "libc++.so", 9) || !strncmp(base, "libc++abi.so", 12);
+}
+
+static struct object extent(const struct dl_phdr_info *info)
 {
 	struct object o = { { UINTPTR_MAX, 0 }, 0, false, false };
 
-	(void)size;
-	(void)arg;
 	for (int i = 0; i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
 		uintptr_t begin = info->dlpi_addr + ph->p_vaddr;
@@ -84,6 +94,36 @@ static int add_object(struct dl_phdr_info *info, size_t size, void *arg)
 		if (begin + ph->p_memsz > o.text.end)
 			o.text.end = begin + ph->p_memsz;
 	}
+	return o;
+}
+
+/* under ld.so's lock, so one at a time */
+static int add_cxx(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct range text = extent(info).text;
+
+	(void)size;
+	(void)arg;
+	if (!is_cxx_name(info->dlpi_name) || ncxx == CXX_MAX || text_is_cxx((void *)text.begin))
+		return 0;
+	cxx[ncxx] = text;
+	__atomic_store_n(&ncxx, ncxx + 1, __ATOMIC_RELEASE);
+	return 0;
+}
+
+void text_modules_changed(void)
+{
+	if (!sys.dl_iterate_phdr)
+		return;         /* not started yet */
+	sys.dl_iterate_phdr(add_cxx, NULL);
+}
+
+static int add_object(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct object o = extent(info);
+
+	(void)size;
+	(void)arg;
 	/* linked into a program, as tests do, only the section counts: the rest is the program */
 	o.ours = *info->dlpi_name && (uintptr_t)__start_stint_text - o.text.begin < o.text.end - o.text.begin;
 	o.sanitizer = is_sanitizer_name(info->dlpi_name);
@@ -166,6 +206,7 @@ int text_init(const char *const *names, size_t n)
 
 	nobjects = 0;
 	sys.dl_iterate_phdr(add_object, NULL);
+	text_modules_changed();
 	exempt = sys_alloc(n * sizeof(*exempt));
 	if (!exempt) {
 		if (libc)
@@ -252,6 +293,14 @@ bool text_is_for_program(const void *pc)
 {
 	for (size_t i = 0; i < LENDERS; i++)
 		if ((uintptr_t)pc - lenders[i].begin < lenders[i].end - lenders[i].begin)
+			return true;
+	return false;
+}
+
+bool text_is_cxx(const void *pc)
+{
+	for (unsigned i = 0, n = __atomic_load_n(&ncxx, __ATOMIC_ACQUIRE); i < n; i++)
+		if ((uintptr_t)pc - cxx[i].begin < cxx[i].end - cxx[i].begin)
 			return true;
 	return false;
 }

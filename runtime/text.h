@@ -28,6 +28,8 @@ bool text_under_locked_insig(struct frame *f);
  * (stdout's buffer, made by the first printf, must survive the call), and they may hold a lock.
  */
 bool text_is_runtime(const void *pc);
+bool text_is_cxx(const void *pc);       /* in the C++ library */
+void text_modules_changed(void);        /* after dlopen(): it may be there now */
 bool text_is_for_program(const void *pc);       /* in a function of libc's that allocates for the program all the same */
 
 /* code of ours whose end must not be interrupted again and again: see preempt.c */

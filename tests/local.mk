@@ -50,6 +50,10 @@ interpose_tests = \
 	tests/interpose/variants \
 	tests/interpose/waits
 
+if HAVE_CXX
+interpose_tests += tests/interpose/cxx
+endif
+
 stress_tests = \
 	tests/stress/limit \
 	tests/stress/ownership \
@@ -108,6 +112,8 @@ tests_api_dlopen_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_MODULES='"$(abs_builddir)/test
 # ---------------------------------------------------------------------------------------------- interpose
 
 tests_interpose_callbacks_LDADD = libstint.la
+tests_interpose_cxx_SOURCES = tests/interpose/cxx.cc
+tests_interpose_cxx_LDADD = libstint.la
 tests_interpose_families_LDADD = libstint.la
 tests_interpose_handles_LDADD = libstint.la
 tests_interpose_locks_LDADD = libstint.la

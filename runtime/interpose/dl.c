@@ -109,6 +109,7 @@ static void opened(struct stint *s, void *h, const void *caller)
 	if (!h)
 		return;
 	tcb_modules_changed();
+	text_modules_changed();
 	if (s && !text_is_runtime(caller))
 		ledger_thing_add(s, THING_LIBRARY, h);
 }

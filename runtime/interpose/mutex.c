@@ -21,6 +21,11 @@
  * its thread id, and a call has none that the kernel knows. The same fact makes robust mutexes ordinary
  * ones in a call: nobody is told when their owner dies.
  *
+ * A program's mutex may be held while a call is stopped: it knows that calls are. The C++ library does not: it has mutexes of its
+ * own (for the global locale, for atomic shared pointers), which the caller may need next without knowing. So a call is not
+ * stopped while it holds one that was locked from that library's text. Where it is unlocked from does not tell, since that may
+ * be a jump.
+ *
  * Not here: barriers, joins, pthread_once. A call that waits in one of those is not stopped.
  */
 #define _GNU_SOURCE
@@ -87,6 +92,7 @@ static struct limit limit_of(const struct stint *s, clockid_t clock, const struc
 /* Out of a wait that ended at the call's deadline: be stopped, and go back to waiting. */
 static void stop_here(struct stint *s, const void *caller)
 {
+	s->deferred_since = 0;  /* nothing was deferred */
 	s->pending = true;
 	preempt_enable(s, caller);
 	preempt_disable(s);
@@ -124,7 +130,10 @@ static int lock_mutex(struct stint *s, pthread_mutex_t *m, const void *caller)
 	if (inherits(m))
 		return ENOTSUP;
 	preempt_disable(s);
-	r = entered(s, LOCK_MUTEX, m, wait_for_mutex(s, m));
+	r = wait_for_mutex(s, m);
+	if (unlikely(text_is_cxx(caller)) && r == 0 && !ledger_lock_add(s, LOCK_CXX_MUTEX, m))
+		return 0;
+	entered(s, LOCK_MUTEX, m, r);
 	preempt_enable(s, caller);
 	return r;
 }
@@ -164,8 +173,8 @@ static int unlock_mutex(struct stint *s, pthread_mutex_t *m, const void *caller)
 
 	preempt_disable(s);
 	r = REAL(pthread_mutex_unlock)(m);
-	if (r == 0)
-		ledger_lock_drop(s, LOCK_MUTEX, m);
+	if (r == 0 && !ledger_lock_drop(s, LOCK_MUTEX, m) && ledger_lock_drop(s, LOCK_CXX_MUTEX, m))
+		preempt_enable(s, caller);      /* as lock_mutex() left it */
 	preempt_enable(s, caller);
 	return r;
 }

@@ -61,7 +61,8 @@ if [ -s "$work/unknown" ]; then
 	done <"$work/unknown"
 fi
 
-comm -13 "$work/exported" "$work/names" >"$work/missing"
+# guard.c's are of the C++ library, which libc knows nothing of
+comm -13 "$work/exported" "$work/names" | grep -v '^__cxa_guard_' >"$work/missing"
 while read -r name; do
 	since=$(echo "$newer" | awk -v n="$name" '$1 == n { print $2 }')
 	if [ -n "$since" ] && [ "$(number "$since")" -gt "$(number "$version")" ]; then
