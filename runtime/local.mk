@@ -88,6 +88,7 @@ libstint_interpose_la_SOURCES = \
 	runtime/interpose/rawcall.c \
 	runtime/interpose/real.c \
 	runtime/interpose/report.c \
+	runtime/interpose/reroute.c \
 	runtime/interpose/signal-old.c \
 	runtime/interpose/signal.c \
 	runtime/interpose/sleep.c \

@@ -23,6 +23,8 @@ api_tests = \
 	tests/api/jump \
 	tests/api/keep \
 	tests/api/launch \
+	tests/api/loading \
+	tests/api/loading_linked \
 	tests/api/many \
 	tests/api/migrate \
 	tests/api/misuse \
@@ -81,6 +83,12 @@ tests_api_identity_LDADD = libstint.la
 tests_api_jump_LDADD = libstint.la
 tests_api_keep_LDADD = libstint.la
 tests_api_launch_LDADD = libstint.la
+tests_api_loading_CPPFLAGS = $(AM_CPPFLAGS) $(loading_cppflags)
+tests_api_loading_linked_SOURCES = tests/api/loading.c
+tests_api_loading_linked_CPPFLAGS = $(AM_CPPFLAGS) $(loading_cppflags) -DLINKED
+tests_api_loading_linked_LDADD = libstint.la
+loading_cppflags = -DTEST_LIBRARY='"$(abs_builddir)/.libs/libstint.so"' \
+	-DTEST_MODULE='"$(abs_builddir)/tests/api/.libs/late_module.so"'
 tests_api_many_LDADD = libstint.la
 tests_api_migrate_LDADD = libstint.la
 tests_api_misuse_LDADD = libstint.la
@@ -100,13 +108,15 @@ tests_api_thread_local_SOURCES = tests/api/thread_local.cc
 tests_api_thread_local_LDADD = libstint.la
 
 # -rpath: or libtool makes no shared object of something that is not installed
-check_LTLIBRARIES += tests/api/tls_initial.la tests/api/tls_dynamic.la
+check_LTLIBRARIES += tests/api/tls_initial.la tests/api/tls_dynamic.la tests/api/late_module.la
 tests_api_tls_initial_la_SOURCES = tests/api/tls_module.c
 tests_api_tls_initial_la_CPPFLAGS = $(AM_CPPFLAGS) -DTLS_MODEL='"initial-exec"'
 tests_api_tls_initial_la_LDFLAGS = $(INSTALLED_LDFLAGS) -module -avoid-version -rpath /nowhere
 tests_api_tls_dynamic_la_SOURCES = tests/api/tls_module.c
 tests_api_tls_dynamic_la_CPPFLAGS = $(AM_CPPFLAGS) -DTLS_MODEL='"global-dynamic"'
 tests_api_tls_dynamic_la_LDFLAGS = $(INSTALLED_LDFLAGS) -module -avoid-version -rpath /nowhere
+tests_api_late_module_la_SOURCES = tests/api/late_module.c
+tests_api_late_module_la_LDFLAGS = $(INSTALLED_LDFLAGS) -module -avoid-version -rpath /nowhere
 tests_api_dlopen_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_MODULES='"$(abs_builddir)/tests/api/.libs"'
 
 # ---------------------------------------------------------------------------------------------- interpose

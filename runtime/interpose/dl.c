@@ -110,6 +110,7 @@ static void opened(struct stint *s, void *h, const void *caller)
 		return;
 	tcb_modules_changed();
 	text_modules_changed();
+	reroute_modules();
 	if (s && !text_is_runtime(caller))
 		ledger_thing_add(s, THING_LIBRARY, h);
 }

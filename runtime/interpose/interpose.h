@@ -56,6 +56,10 @@ extern void *real_functions[];
 		preempt_enable(s_, caller_address());      \
 	}
 
+/* The library was opened by dlopen(): lead calls of libc's functions here (reroute.c). Else nothing. */
+void reroute_init(void);
+void reroute_modules(void);     /* those loaded since */
+
 /*
  * Enter a block that libc allocated for its caller (not for itself) in the ledger of the call @s. The block may move.
  * Returns it; where there is no memory for the entry it is handed out without. NULL stays NULL. Keeps errno.

@@ -49,4 +49,5 @@ __attribute__((constructor)) static void at_load(void)
 {
 	real_resolve();
 	init_exempt(exempt_names, sizeof(exempt_names) / sizeof(exempt_names[0]));
+	reroute_init();
 }

@@ -1,0 +1,224 @@
+/*
+ * loading.c - the same whichever way the library came: linked, preloaded, or by dlopen() when all else is bound already
+ *
+ * Is built twice, linked with the library (LINKED) and not. The one that is not runs itself in each way. TEST_LIBRARY is
+ * the library, TEST_MODULE an object to be loaded later still.
+ */
+#include "../test.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+
+#include <stint.h>
+
+static struct {
+	stint_t *(*launch)(stint_fn *, void *, stint_ns);
+	int (*resume)(stint_t *, stint_ns);
+	int (*cancel)(stint_t *);
+	void (*free)(stint_t *);
+	enum stint_state (*state)(const stint_t *);
+	int (*usage)(const stint_t *, struct stint_usage *);
+	stint_t *(*self)(void);
+	void (*pause)(void);
+} api;
+
+static void find(void *slot, void *handle, const char *name)
+{
+	void *p = dlsym(handle, name);
+
+	CHECK(p);
+	memcpy(slot, &p, sizeof(p));
+}
+
+static void find_all(void *handle)
+{
+	find(&api.launch, handle, "stint_launch");
+	find(&api.resume, handle, "stint_resume");
+	find(&api.cancel, handle, "stint_cancel");
+	find(&api.free, handle, "stint_free");
+	find(&api.state, handle, "stint_state");
+	find(&api.usage, handle, "stint_usage");
+	find(&api.self, handle, "stint_self");
+	find(&api.pause, handle, "stint_pause");
+}
+
+/* --- the body ---------------------------------------------------------------------------------- */
+
+static FILE *shared;
+static int (*volatile through_data)(FILE *) = fflush;
+
+static void *computes(void *arg)
+{
+	struct timespec t = { 0, 20000000 };
+	long sum = 0;
+
+	for (int i = 0; i < 3000; i++) {
+		char *p = malloc(100 + (size_t)i), *q;
+
+		snprintf(p, 100, "%d", i);
+		q = strdup(p);
+		sum += atoi(q);
+		free(p);
+		free(q);
+		CHECK_INT(fprintf(shared, "%d\n", i), >, 0);
+		through_data(shared);
+	}
+	CHECK_INT(nanosleep(&t, NULL), ==, 0);
+	CHECK_INT(sum, ==, 3000L * 2999 / 2);
+	return arg;
+}
+
+static void *holds(void *arg)
+{
+	struct stint_usage usage;
+	int *fd = arg;
+
+	CHECK(malloc(1000));
+	CHECK(strdup("a string"));
+	fd[0] = open("/dev/null", O_RDONLY);
+	fd[1] = dup(fd[0]);
+	CHECK(fopen("/dev/null", "r"));
+	CHECK_INT(api.usage(api.self(), &usage), ==, 0);
+	CHECK_INT(usage.blocks_held, ==, 2);
+	CHECK_INT(usage.fds_held, ==, 3);
+	api.pause();
+	return arg;
+}
+
+static void *forks(void *arg)
+{
+	pid_t pid = fork();
+
+	CHECK_INT(pid, >=, 0);
+	if (pid == 0) {
+		test_child();
+		free(malloc(10));
+		_exit(3);
+	}
+	CHECK_EXIT(pid, 3);
+	return arg;
+}
+
+static void body(void)
+{
+	int fd[2], fds = count_fds(), err;
+	long stops = 0;
+	stint_t *s;
+
+	shared = fopen("/dev/null", "w");
+	s = api.launch(computes, NULL, STINT_US(20));
+	CHECK(s);
+	while ((err = api.resume(s, STINT_US(100))) == ETIMEDOUT) {
+		stops++;
+		CHECK_INT(fprintf(shared, "x\n"), >, 0);        /* the stream is not locked when it is stopped */
+		free(malloc(100));
+	}
+	CHECK_INT(err, ==, 0);
+	CHECK_INT(stops, >, 1);
+	api.free(s);
+	fclose(shared);
+
+	s = api.launch(holds, fd, STINT_S(100));
+	CHECK(s);
+	CHECK_INT(api.state(s), ==, STINT_PAUSED);
+	CHECK_INT(api.cancel(s), ==, 0);
+	api.free(s);
+	CHECK_INT(fcntl(fd[0], F_GETFD), ==, -1);
+	CHECK_INT(fcntl(fd[1], F_GETFD), ==, -1);
+	CHECK_INT(count_fds(), ==, fds);
+
+	s = api.launch(forks, NULL, STINT_S(100));
+	CHECK(s);
+	CHECK_INT(api.state(s), ==, STINT_COMPLETE);
+	api.free(s);
+}
+
+/* what is loaded after the library is led to it as well */
+static void *calls_module(void *fn)
+{
+	struct stint_usage usage;
+
+	((void (*)(void))fn)();
+	CHECK_INT(api.usage(api.self(), &usage), ==, 0);
+	CHECK_INT(usage.blocks_held, ==, 1);
+	return fn;
+}
+
+static void module(void)
+{
+	void *handle = dlopen(TEST_MODULE, RTLD_NOW | RTLD_LOCAL), *fn;
+	stint_t *s;
+
+	if (!handle)
+		test_fail(__FILE__, __LINE__, "%s", dlerror());
+	fn = dlsym(handle, "module_allocates");
+	CHECK(fn);
+	s = api.launch(calls_module, fn, STINT_S(100));
+	CHECK(s);
+	CHECK_INT(api.state(s), ==, STINT_COMPLETE);
+	api.free(s);
+}
+
+static int run(void *handle)
+{
+	find_all(handle);
+	body();
+	module();
+	return 0;
+}
+
+#ifdef LINKED
+
+int main(void)
+{
+	test_watchdog();
+	CHECK(stint_version());         /* keeps the library linked */
+	return run(RTLD_DEFAULT);
+}
+
+#else
+
+static int opened(int flags)
+{
+	void *handle = dlopen(TEST_LIBRARY, flags);
+
+	if (!handle)
+		test_fail(__FILE__, __LINE__, "%s", dlerror());
+	return run(handle);
+}
+
+static void run_as(const char *self, const char *how)
+{
+	pid_t pid = fork();
+
+	CHECK_INT(pid, >=, 0);
+	if (pid == 0) {
+		if (!strcmp(how, "preload"))
+			setenv("LD_PRELOAD", TEST_LIBRARY, 1);
+		execl("/proc/self/exe", self, how, (char *)NULL);
+		_exit(2);
+	}
+	CHECK_EXIT(pid, 0);
+	printf("%s\n", how);
+}
+
+int main(int argc, char **argv)
+{
+	const char *how = argc > 1 ? argv[1] : "";
+
+	test_watchdog();
+	if (dlsym(RTLD_DEFAULT, "__asan_init"))
+		test_skip("a sanitizer's library comes with ours preloaded");
+	if (!strcmp(how, "local"))
+		return opened(RTLD_NOW | RTLD_LOCAL);
+	if (!strcmp(how, "global"))
+		return opened(RTLD_LAZY | RTLD_GLOBAL);
+	if (!strcmp(how, "preload"))
+		return opened(RTLD_NOW | RTLD_NOLOAD);
+	run_as(argv[0], "local");
+	run_as(argv[0], "global");
+	run_as(argv[0], "preload");
+	return 0;
+}
+
+#endif
