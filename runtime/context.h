@@ -66,6 +66,7 @@ struct statics {
 struct callout {
 	struct callout *outer;
 	void (*end)(struct callout *callout);
+	bool closed;                    /* preemption stays disabled while the program runs */
 };
 
 struct cleanup {

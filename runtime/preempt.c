@@ -164,6 +164,8 @@ void preempt_jumped(struct stint *s)
 	s->lock_wait = false;
 	barrier();
 	s->depth = s->user_depth;
+	for (const struct callout *c = s->callouts; c; c = c->outer)
+		s->depth += c->closed;
 	barrier();
 	if (s->eff != NEVER)    /* arming may have been interrupted halfway */
 		tick_arm_slow(s->kt, clock_now(), s->eff);

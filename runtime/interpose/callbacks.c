@@ -67,7 +67,6 @@ struct walk {
 	const void *caller;
 	void (*fns[FNS])(void);         /* the program's, where ours stand in */
 	void *arg;
-	bool closed;                    /* preemption stays disabled in them */
 	bool over;                      /* cancelled: they are not called any more */
 	void *place[5];                 /* where a cancel goes on: in our function */
 };
@@ -102,7 +101,7 @@ static bool begin_walk(struct walk *w, struct stint *s, const void *caller)
 
 	w->s = s;
 	w->caller = caller;
-	w->over = w->closed = false;
+	w->over = w->callout.closed = false;
 	w->callout.end = NULL;
 	preempt_disable(s);
 	if (!on_own_stack(s, at))
@@ -133,7 +132,7 @@ static struct walk *walk_here(void)
 
 static struct stint *open_window(const struct walk *w)
 {
-	if (w->closed)
+	if (w->callout.closed)
 		return NULL;
 	preempt_enable(w->s, NULL);
 	return w->s;
@@ -365,7 +364,7 @@ static __attribute__((noinline)) int walk_objects(struct stint *s, const void *c
 	int r;
 
 	if (begin_walk(&w, s, caller)) {
-		w.closed = true;
+		w.callout.closed = true;
 		w.fns[FN] = (void (*)(void))fn;
 		fn = on_object;
 	}

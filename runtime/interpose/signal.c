@@ -150,13 +150,25 @@ WRAPPER int sigprocmask(int how, const sigset_t *set, sigset_t *old)
 	return -1;
 }
 
+/* Out of functions of libc that were calling back; of those that had not enabled preemption, it is enabled now. */
+static void leave_callouts(struct stint *s, uintptr_t sp)
+{
+	while (s->callouts && (uintptr_t)s->callouts < sp) {
+		bool closed = s->callouts->closed;
+
+		s->callouts = s->callouts->outer;
+		if (closed && !s->handler_sp)
+			preempt_enable(s, NULL);
+	}
+}
+
 /* A jump may restore a signal mask without a function that we see; in a call it can only be one the call had. */
 static void before_jump(const struct __jmp_buf_tag *env)
 {
 	struct stint *s = self();
 
 	if (s && unlikely(s->callouts))
-		callouts_jumped(s, arch_jump_sp(env->__jmpbuf));
+		leave_callouts(s, arch_jump_sp(env->__jmpbuf));
 	if (s && s->handler_sp)
 		preempt_jumped(s);
 	else if (!s && kthread_native)

@@ -78,7 +78,7 @@ static void give_up_section(struct callout *callout)
 static int once_in_call(struct stint *s, pthread_once_t *once, void (*fn)(void), const void *caller)
 {
 	struct section section __attribute__((cleanup(leave_section), unused)) = {
-		{ NULL, give_up_section }, s, once, caller
+		{ NULL, give_up_section, true }, s, once, caller
 	};
 
 	preempt_disable(s);

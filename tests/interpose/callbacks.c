@@ -460,6 +460,65 @@ static void loader(void)
 	CHECK_INT(pthread_join(t, NULL), ==, 0);
 }
 
+static int jumps_away(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	(void)info;
+	(void)size;
+	(void)arg;
+	longjmp(out, 1);
+}
+
+static void jump_to_handler(int signo)
+{
+	(void)signo;
+	longjmp(out, 1);
+}
+
+/* a handler of the program's jumps back into the program's function: it is deferred as before */
+static int handles(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	(void)info;
+	(void)size;
+	(void)arg;
+	signal(SIGUSR2, jump_to_handler);
+	if (!setjmp(out))
+		raise(SIGUSR2);
+	spin_ns(STINT_MS(3));
+	objects++;
+	return 1;
+}
+
+static void *jumps_in_walks(void *arg)
+{
+	CHECK_INT(dl_iterate_phdr(handles, NULL), ==, 1);
+	if (!setjmp(out))
+		dl_iterate_phdr(jumps_away, NULL);
+	for (;;)
+		objects++;
+	return arg;
+}
+
+/* in a child, because ld.so's lock stays locked */
+static void jump_out_of_loader(void)
+{
+	pid_t pid = fork();
+
+	CHECK_INT(pid, >=, 0);
+	if (pid == 0) {
+		stint_t *s;
+
+		test_child();
+		objects = 0;
+		s = stint_launch(jumps_in_walks, NULL, STINT_MS(1));
+		CHECK_INT(objects, ==, 1);
+		for (int i = 0; i < 10; i++)
+			CHECK_INT(stint_resume(s, STINT_MS(1)), ==, ETIMEDOUT);
+		CHECK_INT(objects, >, 1);
+		_exit(0);
+	}
+	CHECK_EXIT(pid, 0);
+}
+
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static volatile int made;
 
@@ -512,6 +571,7 @@ int main(void)
 		}
 	}
 	loader();
+	jump_out_of_loader();
 	once_only();
 	remove_tree();
 	return 0;
