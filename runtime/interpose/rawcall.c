@@ -4,8 +4,8 @@
  * Most of its numbers are passed on, and a call may be stopped in them as in any system call. Those that hand out
  * descriptors, close them or unmap memory go through the ledger like the functions that are made of them: a descriptor
  * closed past the ledger would be closed once more by a cancel, when it is somebody else's already. Some have no function
- * in libc (openat2, io_uring_setup, userfaultfd), and are covered only here. What they hand out by mmap() is not entered: who
- * maps memory by number means to keep it.
+ * in libc (openat2, io_uring_setup, userfaultfd), and are covered only here. Mappings made by number are not entered: who
+ * does that means to keep them. Those that are moved or replaced so are struck.
  *
  * Passing on must be a jump, not a call: after vfork by number the child returns first, over a frame that its parent still
  * needs. Hence no variable arguments. The seventh, on the stack, is there only if the caller has as many: it is handed on as
@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <linux/close_range.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "../ledger.h"
@@ -73,7 +74,7 @@ static bool hands_out(long nr)
 
 static bool strikes(long nr)
 {
-	return nr == SYS_close || nr == SYS_close_range || nr == SYS_dup2 || nr == SYS_dup3 || nr == SYS_munmap ||
+	return nr == SYS_close || nr == SYS_close_range || nr == SYS_dup2 || nr == SYS_dup3 ||
 	       nr == SYS_pipe || nr == SYS_pipe2 || nr == SYS_socketpair;
 }
 
@@ -134,9 +135,6 @@ static long by_number(struct stint *s, long nr, long a, long b, long c, long d, 
 		if ((unsigned long)a <= (unsigned long)b && !(c & CLOSE_RANGE_CLOEXEC))
 			ledger_fd_closed_range((unsigned)a, (unsigned)b);
 		break;
-	case SYS_munmap:
-		ledger_map_drop((void *)a, (size_t)b);
-		break;
 	case SYS_dup2:
 	case SYS_dup3:
 		return duplicate(s, nr, a, b, c);
@@ -163,9 +161,28 @@ static __attribute__((noinline)) long kept_in_books(long nr, long a, long b, lon
 	return r;
 }
 
+/* what was mapped there is not any more, or not for long */
+static __attribute__((noinline)) void strike_mapping(long nr, long a, long b, long flags)
+{
+	struct stint *s = self();
+
+	if (nr == SYS_mmap && !(flags & MAP_FIXED))
+		return;
+	if (s)
+		preempt_disable(s);
+	if (nr == SYS_shmdt)
+		ledger_map_drop_at((void *)a);
+	else
+		ledger_map_drop((void *)a, (size_t)b);
+	if (s)
+		preempt_enable(s, NULL);
+}
+
 WRAPPER long syscall(long nr, long a, long b, long c, long d, long e, long f)
 {
 	if (unlikely(hands_out(nr) || strikes(nr)))
 		return kept_in_books(nr, a, b, c, d, e);
+	if (unlikely(nr == SYS_mmap || nr == SYS_mremap || nr == SYS_munmap || nr == SYS_shmdt))
+		strike_mapping(nr, a, b, d);
 	return REAL(syscall)(nr, a, b, c, d, e, f);
 }

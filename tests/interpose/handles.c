@@ -15,6 +15,7 @@
 #include <obstack.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <wordexp.h>
@@ -333,6 +334,56 @@ static void reused(void (*closing)(int), int (*opening)(void))
 	dir = NULL;
 }
 
+/* a mapping that is moved, unmapped or replaced past the functions: what is there now stays */
+static int how;
+static void *place;
+
+static void *maps_and_loses(void *arg)
+{
+	place = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(place != MAP_FAILED);
+	if (how == 0)
+		CHECK_INT(syscall(SYS_munmap, place, 4096), ==, 0);
+	else if (how == 1)
+		CHECK_INT(syscall(SYS_mremap, place, 4096, 1 << 20, MREMAP_MAYMOVE), !=, -1);
+	else
+		CHECK_INT(syscall(SYS_mmap, place, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), ==,
+		          (intptr_t)place);
+	stint_pause();
+	return arg;
+}
+
+static void map_unseen(void *at)
+{
+	register long flags __asm__("r10") = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+	register long fd __asm__("r8") = -1;
+	register long offset __asm__("r9") = 0;
+	long r;
+
+	__asm__ volatile("syscall"
+	                 : "=a"(r)
+	                 : "0"(SYS_mmap), "D"(at), "S"(4096L), "d"((long)PROT_READ), "r"(flags), "r"(fd), "r"(offset)
+	                 : "rcx", "r11", "memory");
+	CHECK_INT(r, ==, (intptr_t)at);
+}
+
+static void replaced(void)
+{
+	unsigned char vec;
+
+	for (how = 0; how < 3; how++) {
+		stint_t *s = stint_launch(maps_and_loses, NULL, STINT_S(100));
+
+		CHECK(s);
+		if (how < 2)
+			map_unseen(place);
+		CHECK_INT(stint_cancel(s), ==, 0);
+		stint_free(s);
+		CHECK_INT(mincore(place, 4096, &vec), ==, 0);
+		CHECK_INT(munmap(place, 4096), ==, 0);
+	}
+}
+
 int main(void)
 {
 	test_watchdog();
@@ -340,6 +391,7 @@ int main(void)
 		given_back(&kinds[i]);
 	timers_are_gone();
 	kept();
+	replaced();
 	reused(close_by_number, opens_plainly);
 	reused(close_by_number, opens_stream);
 	reused(close_range_by_number, opens_dir);
