@@ -1,4 +1,4 @@
-# bench/ - the benchmark program; "make check" only compiles it, "make bench" runs it
+# bench/ - the benchmark programs; "make check" only compiles them, "make bench" runs them
 
 check_PROGRAMS += bench/stint-bench
 
@@ -30,6 +30,52 @@ bench_stint_bench_LDADD += $(LIBCRYPTO_LIBS)
 endif
 
 CLEANFILES += bench/results.csv
+
+# ------------------------------------------------------------------------------------------ HTTP, and load
+
+check_PROGRAMS += bench/load bench/peers/httpd-nptl
+bench_load_SOURCES = \
+	bench/histogram.c \
+	bench/histogram.h \
+	bench/load-run.c \
+	bench/load.c \
+	bench/load.h
+bench_load_CPPFLAGS = -D_GNU_SOURCE
+bench_load_LDADD = -lm
+
+http_sources = bench/peers/http.c bench/peers/http.h
+bench_peers_httpd_nptl_SOURCES = bench/peers/httpd-threads.c $(http_sources)
+bench_peers_httpd_nptl_CPPFLAGS = -D_GNU_SOURCE
+
+if HAVE_ST
+check_PROGRAMS += bench/peers/httpd-st
+bench_peers_httpd_st_SOURCES = bench/peers/httpd-st.c $(http_sources)
+bench_peers_httpd_st_CPPFLAGS = -D_GNU_SOURCE
+bench_peers_httpd_st_LDADD = -lst
+endif
+
+# Compiled for make bench alone: Go compiles its library first.
+go_peers = bench/peers/httpd-go
+EXTRA_DIST += bench/peers/httpd-go.go
+CLEANFILES += $(go_peers)
+GO_BUILD = GO111MODULE=off GOFLAGS= GOCACHE='$(abs_builddir)/bench/peers/.gocache' $(GO) build
+if HAVE_GO
+bench_peers = $(go_peers)
+endif
+
+bench/peers/httpd-go: bench/peers/httpd-go.go
+	$(AM_V_GEN)$(MKDIR_P) bench/peers && $(GO_BUILD) -o $@ $(srcdir)/bench/peers/httpd-go.go
+
+clean-local: clean-gocache
+clean-gocache:
+	-rm -rf bench/peers/.gocache
+
+EXTRA_DIST += bench/http.sh
+# HTTPFLAGS: options of the load generator besides those that the script sets
+bench-http: bench/load$(EXEEXT) bench/peers/httpd-nptl$(EXEEXT) $(bench_peers)
+	$(SHELL) $(srcdir)/bench/http.sh . $(HTTPFLAGS)
+
+.PHONY: bench-http clean-gocache
 
 # BENCHFLAGS: options of stint-bench, for example BENCHFLAGS='--filter pause'
 bench: bench/stint-bench$(EXEEXT)

@@ -175,6 +175,7 @@ if HAVE_CHECK
 unit_tests = \
 	tests/unit/test_clock \
 	tests/unit/test_heap \
+	tests/unit/test_histogram \
 	tests/unit/test_ledger \
 	tests/unit/test_settings \
 	tests/unit/test_stack \
@@ -197,6 +198,9 @@ tests_unit_test_clock_LDADD = $(unit_ldadd)
 tests_unit_test_heap_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_heap_CFLAGS = $(unit_cflags)
 tests_unit_test_heap_LDADD = $(unit_ldadd)
+tests_unit_test_histogram_SOURCES = tests/unit/test_histogram.c bench/histogram.c
+tests_unit_test_histogram_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_histogram_LDADD = $(CHECK_LIBS) -lm
 tests_unit_test_ledger_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_ledger_CFLAGS = $(unit_cflags)
 tests_unit_test_ledger_LDADD = $(unit_ldadd)
