@@ -51,20 +51,20 @@ static void *open_in(const char *dir, const char *name, int flags)
 	return REAL(dlopen)(path, flags);
 }
 
-/* the list of directories that ld.so would search for @map; to be freed */
+/* the list of directories that ld.so would search for @map; to be freed. Before the library has started, too: not by sys.h. */
 static Dl_serinfo *search_list(struct link_map *map)
 {
 	Dl_serinfo size, *list;
 
 	if (dlinfo(map, RTLD_DI_SERINFOSIZE, &size))
 		return NULL;
-	list = sys_alloc(size.dls_size);
+	list = REAL(malloc)(size.dls_size);
 	if (!list)
 		return NULL;
 	list->dls_size = size.dls_size;
 	list->dls_cnt = size.dls_cnt;
 	if (dlinfo(map, RTLD_DI_SERINFO, list)) {
-		sys_free(list);
+		REAL(free)(list);
 		return NULL;
 	}
 	return list;
@@ -77,7 +77,7 @@ static void *open_for(struct link_map *map, const char *name, int flags)
 
 	for (unsigned i = 0; list && !h && i < list->dls_cnt; i++)
 		h = open_in(list->dls_serpath[i].dls_name, name, flags);
-	sys_free(list);
+	REAL(free)(list);
 	return h ? h : REAL(dlopen)(name, flags);
 }
 

@@ -8,6 +8,7 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <gnu/lib-names.h>
 
 #include <stint.h>
 
@@ -161,8 +162,20 @@ static void module(void)
 	api.free(s);
 }
 
+/* by its name alone, which has the program's run path searched, before the first launch */
+static void by_name(const char *name, int flags)
+{
+	void *handle = dlopen(name, RTLD_NOW | flags);
+
+	if (!handle)
+		test_fail(__FILE__, __LINE__, "%s", dlerror());
+	dlclose(handle);
+}
+
 static int run(void *handle)
 {
+	by_name(LIBC_SO, RTLD_NOLOAD);
+	by_name(LIBRESOLV_SO, 0);
 	find_all(handle);
 	body();
 	module();
