@@ -20,10 +20,23 @@ bool sys_fault(enum sys_fault kind)
 	return __builtin_expect(sys_fault_after[kind] > 0, 0) && --sys_fault_after[kind] == 0;
 }
 
-/* the next definition behind ours; 0, or ENOTSUP in a C library that lacks it */
-static int find(void *slot, const char *name)
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char _end[] __attribute__((visibility("hidden")));
+
+void *sys_next(const char *name)
 {
 	void *p = dlsym(RTLD_NEXT, name);
+
+	if (p)
+		return p;
+	p = dlsym(RTLD_DEFAULT, name);
+	return (uintptr_t)p - (uintptr_t)__ehdr_start < (uintptr_t)_end - (uintptr_t)__ehdr_start ? NULL : p;
+}
+
+/* 0, or ENOTSUP in a C library that lacks it */
+static int find(void *slot, const char *name)
+{
+	void *p = sys_next(name);
 
 	if (!p)
 		return ENOTSUP;

@@ -86,6 +86,11 @@ void sys_wait(int *word, int value);
 void sys_wake(int *word);
 
 int sys_init(void);                             /* 0 or ENOTSUP when a function is missing */
+/*
+ * The definition of a function of libc's behind ours, or NULL. Where the C library comes before us in the search (a program
+ * is linked with a library that is linked with us), nothing is behind, and it is the first of all.
+ */
+void *sys_next(const char *name);
 void *sys_alloc(size_t size);                   /* zeroed, or NULL; SYS_MALLOC */
 void sys_free(void *p);
 void *sys_mmap(size_t len, int extra_flags);    /* private anonymous read-write, or NULL; SYS_MMAP */

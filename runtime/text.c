@@ -195,7 +195,7 @@ static struct range lenders[LENDERS];
 
 static bool range_of(void *libc, const char *name, struct range *r)
 {
-	uintptr_t pc = (uintptr_t)dlsym(libc ? libc : RTLD_NEXT, name);
+	uintptr_t pc = (uintptr_t)(libc ? dlsym(libc, name) : sys_next(name));
 
 	return pc && text_function(pc, &r->begin, &r->end);
 }

@@ -88,7 +88,8 @@ tests_api_loading_linked_SOURCES = tests/api/loading.c
 tests_api_loading_linked_CPPFLAGS = $(AM_CPPFLAGS) $(loading_cppflags) -DLINKED
 tests_api_loading_linked_LDADD = libstint.la
 loading_cppflags = -DTEST_LIBRARY='"$(abs_builddir)/.libs/libstint.so"' \
-	-DTEST_MODULE='"$(abs_builddir)/tests/api/.libs/late_module.so"'
+	-DTEST_MODULE='"$(abs_builddir)/tests/api/.libs/late_module.so"' \
+	-DTEST_LINKED_MODULE='"$(abs_builddir)/tests/api/.libs/linked_module.so"'
 tests_api_many_LDADD = libstint.la
 tests_api_migrate_LDADD = libstint.la
 tests_api_misuse_LDADD = libstint.la
@@ -108,7 +109,8 @@ tests_api_thread_local_SOURCES = tests/api/thread_local.cc
 tests_api_thread_local_LDADD = libstint.la
 
 # -rpath: or libtool makes no shared object of something that is not installed
-check_LTLIBRARIES += tests/api/tls_initial.la tests/api/tls_dynamic.la tests/api/late_module.la
+check_LTLIBRARIES += tests/api/tls_initial.la tests/api/tls_dynamic.la tests/api/late_module.la \
+	tests/api/linked_module.la
 tests_api_tls_initial_la_SOURCES = tests/api/tls_module.c
 tests_api_tls_initial_la_CPPFLAGS = $(AM_CPPFLAGS) -DTLS_MODEL='"initial-exec"'
 tests_api_tls_initial_la_LDFLAGS = $(INSTALLED_LDFLAGS) -module -avoid-version -rpath /nowhere
@@ -117,6 +119,10 @@ tests_api_tls_dynamic_la_CPPFLAGS = $(AM_CPPFLAGS) -DTLS_MODEL='"global-dynamic"
 tests_api_tls_dynamic_la_LDFLAGS = $(INSTALLED_LDFLAGS) -module -avoid-version -rpath /nowhere
 tests_api_late_module_la_SOURCES = tests/api/late_module.c
 tests_api_late_module_la_LDFLAGS = $(INSTALLED_LDFLAGS) -module -avoid-version -rpath /nowhere
+tests_api_linked_module_la_SOURCES = tests/api/late_module.c
+tests_api_linked_module_la_LDFLAGS = $(INSTALLED_LDFLAGS) -module -avoid-version -rpath /nowhere \
+	'-Wl,--no-as-needed,-rpath,$$ORIGIN/../../../.libs'
+tests_api_linked_module_la_LIBADD = libstint.la
 tests_api_dlopen_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_MODULES='"$(abs_builddir)/tests/api/.libs"'
 
 # ---------------------------------------------------------------------------------------------- interpose

@@ -7,10 +7,10 @@
  * there when a name is missing and dlsym does. Two threads that come here at once write the same values.
  */
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <errno.h>
 
 #include "../init.h"
+#include "../sys.h"
 #include "interpose.h"
 
 static const char *const real_names[] = {
@@ -39,7 +39,7 @@ void real_resolve(void);
 void real_resolve(void)
 {
 	for (int i = 0; i < REAL_COUNT; i++) {
-		void *p = dlsym(RTLD_NEXT, real_names[i]);
+		void *p = sys_next(real_names[i]);
 
 		__atomic_store_n(&real_functions[i], p ? p : (void *)missing, __ATOMIC_RELEASE);
 	}

@@ -1,8 +1,10 @@
 /*
- * loading.c - the same whichever way the library came: linked, preloaded, or by dlopen() when all else is bound already
+ * loading.c - the same whichever way the library came: linked, preloaded, behind the C library, or by dlopen() when all else
+ * is bound already
  *
  * Is built twice, linked with the library (LINKED) and not. The one that is not runs itself in each way. TEST_LIBRARY is
- * the library, TEST_MODULE an object to be loaded later still.
+ * the library, TEST_MODULE an object to be loaded later still, TEST_LINKED_MODULE one that is linked with the library: where
+ * the program has such a one, the C library comes first, since the program itself is linked with it.
  */
 #include "../test.h"
 
@@ -210,6 +212,8 @@ static void run_as(const char *self, const char *how)
 	if (pid == 0) {
 		if (!strcmp(how, "preload"))
 			setenv("LD_PRELOAD", TEST_LIBRARY, 1);
+		if (!strcmp(how, "behind"))
+			setenv("LD_PRELOAD", TEST_LINKED_MODULE, 1);
 		execl("/proc/self/exe", self, how, (char *)NULL);
 		_exit(2);
 	}
@@ -230,9 +234,17 @@ int main(int argc, char **argv)
 		return opened(RTLD_LAZY | RTLD_GLOBAL);
 	if (!strcmp(how, "preload"))
 		return opened(RTLD_NOW | RTLD_NOLOAD);
+	if (!strcmp(how, "behind")) {
+		void *libc = dlopen(LIBC_SO, RTLD_NOW | RTLD_NOLOAD);
+
+		CHECK(libc);
+		CHECK(dlsym(libc, "open") == dlsym(RTLD_DEFAULT, "open"));      /* or it is not behind */
+		return opened(RTLD_NOW | RTLD_NOLOAD);
+	}
 	run_as(argv[0], "local");
 	run_as(argv[0], "global");
 	run_as(argv[0], "preload");
+	run_as(argv[0], "behind");
 	return 0;
 }
 
