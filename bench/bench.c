@@ -23,7 +23,7 @@
 
 static const struct subject *const subjects[] = {
 	&subject_floors, &subject_launch, &subject_pause, &subject_preempt, &subject_throughput,
-	&subject_lateness, &subject_cancel, &subject_steady, &subject_policy, &subject_many,
+	&subject_lateness, &subject_cancel, &subject_interpose, &subject_steady, &subject_policy, &subject_many,
 };
 #define SUBJECTS (sizeof(subjects) / sizeof(*subjects))
 

@@ -70,7 +70,8 @@ struct subject {
 };
 
 extern const struct subject subject_floors, subject_launch, subject_pause, subject_preempt,
-	subject_throughput, subject_lateness, subject_cancel, subject_many, subject_steady, subject_policy;
+	subject_throughput, subject_lateness, subject_cancel, subject_many, subject_steady, subject_policy,
+	subject_interpose;
 
 /* what the command line says */
 struct options {

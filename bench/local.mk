@@ -9,6 +9,7 @@ bench_stint_bench_SOURCES = \
 	bench/bench.h \
 	bench/cancel.c \
 	bench/floors.c \
+	bench/interpose.c \
 	bench/lateness.c \
 	bench/launch.c \
 	bench/many.c \
