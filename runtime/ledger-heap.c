@@ -34,7 +34,6 @@
 #define TABLE_WORDS ((size_t)1 << 28)
 #define TABLE_WORDS_MIN ((size_t)1 << 18)       /* where address space is limited */
 #define GONE ((uintptr_t)3)
-#define HINT_SECRET 0x73746e74u
 
 static uintptr_t *table;        /* entries; atomic; published with release */
 static uint32_t table_used;     /* words handed out; release/acquire */
@@ -43,6 +42,7 @@ static uint32_t unused_chunks;  /* list through word 0 */
 static struct sys_lock heap_lock;
 
 unsigned ledger_heap_live;
+bool ledger_under_valgrind;     /* set before the table is published */
 
 /* --- entries ----------------------------------------------------------------------------------- */
 
@@ -73,7 +73,7 @@ static struct stint *owner_of(uint32_t i)
 
 static uint64_t hint_check(const void *p)
 {
-	return (uint64_t)((uint32_t)((uintptr_t)p >> 4) ^ HINT_SECRET) << 32;
+	return (uint64_t)ledger_block_mark(p) << 32;
 }
 
 static char *hint_place(void *p, size_t usable)
@@ -90,7 +90,8 @@ static uint32_t entry_of(void *p, size_t usable)
 	if (usable < LEDGER_TRAILER || !used)
 		return 0;
 	memcpy(&hint, hint_place(p, usable), sizeof(hint));
-	checker_defined(&hint, sizeof(hint));
+	if (unlikely(ledger_under_valgrind))
+		checker_defined(&hint, sizeof(hint));
 	i = (uint32_t)hint;
 	if ((hint & ~(uint64_t)UINT32_MAX) != hint_check(p) || i >= used || i < CHUNK_WORDS)
 		return 0;
@@ -105,6 +106,7 @@ static bool make_table_locked(void)
 		table = sys_mmap(words * sizeof(*table), MAP_NORESERVE);
 		if (table) {
 			table_words = words;
+			ledger_under_valgrind = checker_is_valgrind();
 			__atomic_store_n(&table_used, CHUNK_WORDS, __ATOMIC_RELEASE);   /* index 0 means none */
 			return true;
 		}

@@ -42,10 +42,16 @@ size_t ledger_fds_held(const struct ledger *l);
 
 /* heap (ledger-heap.c). A block entered here has LEDGER_TRAILER extra bytes at the end of its usable size. */
 #define LEDGER_TRAILER 8
+extern bool ledger_under_valgrind;              /* the last bytes of a block must not be looked at without telling it */
 extern unsigned ledger_heap_live;               /* calls with heap entries; relaxed: 0 means no block is entered */
 void ledger_block_add(struct stint *s, void *p, size_t usable);
 bool ledger_block_drop(struct stint *self, void *p, size_t usable);     /* true: it was entered (by whomever) */
 bool ledger_block_known(void *p, size_t usable);
+/* a part of the last eight bytes of a block that is entered; by it the most of those that are not are told at once */
+static inline uint32_t ledger_block_mark(const void *p)
+{
+	return (uint32_t)((uintptr_t)p >> 4) ^ 0x73746e74u;
+}
 bool ledger_block_mine(const struct stint *s, void *p, size_t usable);
 size_t ledger_heap_bytes(const struct ledger *l);
 size_t ledger_heap_blocks(const struct ledger *l);

@@ -20,28 +20,25 @@
 #include "sys.h"
 #include "text.h"
 
-#define OBJECTS_MAX 8
 #define CXX_MAX 8
 #define EH_TABLE_ENCODING 0x3b          /* datarel | sdata4: what every x86-64 linker writes */
 #define CALLS_MAX 8                     /* of exempt functions by exempt functions */
 #define FRAMES_MAX 32                   /* of libc's under a wrapper */
 #define EH_POINTER_ENCODING 0x1b        /* pcrel | sdata4 */
 
-struct range {
-	uintptr_t begin, end;
-};
-
 struct object {
-	struct range text;
+	struct text_range text;
 	uintptr_t eh_header;
 	bool ours;              /* this library: it calls libc's functions for the program */
 	bool sanitizer;         /* so does this, but also for itself, with locks held */
 };
 
-static struct object objects[OBJECTS_MAX];
+static struct object objects[TEXT_OBJECTS_MAX];
 static unsigned nobjects;
-static struct range *exempt;
-static struct range cxx[CXX_MAX];       /* the C++ library, as often as it is loaded; never taken out */
+struct text_range text_runtimes[TEXT_OBJECTS_MAX];      /* of these, libc and ld.so */
+unsigned text_nruntimes;
+static struct text_range *exempt;
+static struct text_range cxx[CXX_MAX];  /* the C++ library, as often as it is loaded; never taken out */
 static unsigned ncxx;                   /* release/acquire */
 static size_t nexempt;
 
@@ -100,7 +97,7 @@ static struct object extent(const struct dl_phdr_info *info)
 /* under ld.so's lock, so one at a time */
 static int add_cxx(struct dl_phdr_info *info, size_t size, void *arg)
 {
-	struct range text = extent(info).text;
+	struct text_range text = extent(info).text;
 
 	(void)size;
 	(void)arg;
@@ -127,8 +124,11 @@ static int add_object(struct dl_phdr_info *info, size_t size, void *arg)
 	/* linked into a program, as tests do, only the section counts: the rest is the program */
 	o.ours = *info->dlpi_name && (uintptr_t)__start_stint_text - o.text.begin < o.text.end - o.text.begin;
 	o.sanitizer = is_sanitizer_name(info->dlpi_name);
-	if (nobjects < OBJECTS_MAX && o.text.end && (o.ours || o.sanitizer || is_runtime_name(info->dlpi_name)))
-		objects[nobjects++] = o;
+	if (nobjects == TEXT_OBJECTS_MAX || !o.text.end || !(o.ours || o.sanitizer || is_runtime_name(info->dlpi_name)))
+		return 0;
+	objects[nobjects++] = o;
+	if (!o.ours && !o.sanitizer)
+		text_runtimes[text_nruntimes++] = o.text;
 	return 0;
 }
 
@@ -180,7 +180,7 @@ const unsigned char *text_function(uintptr_t pc, uintptr_t *begin, uintptr_t *en
 
 static int by_begin(const void *a, const void *b)
 {
-	const struct range *x = a, *y = b;
+	const struct text_range *x = a, *y = b;
 
 	return (x->begin > y->begin) - (x->begin < y->begin);
 }
@@ -191,9 +191,9 @@ static int by_begin(const void *a, const void *b)
  */
 static const char *const lender_names[] = { "qsort_r", "_obstack_begin", "_obstack_begin_1", "_obstack_newchunk" };
 #define LENDERS (sizeof(lender_names) / sizeof(lender_names[0]))
-static struct range lenders[LENDERS];
+static struct text_range lenders[LENDERS];
 
-static bool range_of(void *libc, const char *name, struct range *r)
+static bool range_of(void *libc, const char *name, struct text_range *r)
 {
 	uintptr_t pc = (uintptr_t)(libc ? dlsym(libc, name) : sys_next(name));
 
@@ -204,7 +204,7 @@ int text_init(const char *const *names, size_t n)
 {
 	void *libc = sys.dlopen(LIBC_SO, RTLD_LAZY | RTLD_NOLOAD);     /* a sanitizer may stand in front of it */
 
-	nobjects = 0;
+	nobjects = text_nruntimes = 0;
 	sys.dl_iterate_phdr(add_object, NULL);
 	text_modules_changed();
 	exempt = sys_alloc(n * sizeof(*exempt));
@@ -280,13 +280,6 @@ bool text_under_locked_insig(struct frame *f)
 		f->pc--;
 	}
 	return frames && is_between(f->pc, __start_stint_locked, __stop_stint_locked);
-}
-
-bool text_is_runtime(const void *pc)
-{
-	const struct object *o = object_of((uintptr_t)pc);
-
-	return o && !o->ours && !o->sanitizer;
 }
 
 bool text_is_for_program(const void *pc)

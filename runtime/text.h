@@ -27,7 +27,20 @@ bool text_under_locked_insig(struct frame *f);
  * Whether @pc, a wrapper's caller, is in libc or ld.so: what they acquire is theirs and is not entered in the call's ledger
  * (stdout's buffer, made by the first printf, must survive the call), and they may hold a lock.
  */
-bool text_is_runtime(const void *pc);
+struct text_range {
+	uintptr_t begin, end;
+};
+#define TEXT_OBJECTS_MAX 8
+extern struct text_range text_runtimes[TEXT_OBJECTS_MAX] __attribute__((visibility("hidden")));
+extern unsigned text_nruntimes __attribute__((visibility("hidden")));
+
+static inline bool text_is_runtime(const void *pc)      /* each malloc() in a call asks */
+{
+	for (unsigned i = 0; i < text_nruntimes; i++)
+		if ((uintptr_t)pc - text_runtimes[i].begin < text_runtimes[i].end - text_runtimes[i].begin)
+			return true;
+	return false;
+}
 bool text_is_cxx(const void *pc);       /* in the C++ library */
 void text_modules_changed(void);        /* after dlopen(): it may be there now */
 bool text_is_for_program(const void *pc);       /* in a function of libc's that allocates for the program all the same */

@@ -39,10 +39,27 @@ static bool any_entered(void)
 	return __atomic_load_n(&ledger_heap_live, __ATOMIC_RELAXED) != 0;
 }
 
-static void strike(struct stint *s, void *p)
+static bool may_be_entered(const char *p, size_t usable)
 {
-	if (p && any_entered())
-		ledger_block_drop(s, p, REAL(malloc_usable_size)(p));
+	uint32_t mark;
+
+	if (unlikely(ledger_under_valgrind))
+		return true;
+	if (usable < LEDGER_TRAILER)
+		return false;
+	__builtin_memcpy(&mark, p + usable - sizeof(mark), sizeof(mark));
+	return mark == ledger_block_mark(p);
+}
+
+static inline void strike(struct stint *s, void *p)
+{
+	size_t usable;
+
+	if (!p || !any_entered())
+		return;
+	usable = REAL(malloc_usable_size)(p);
+	if (may_be_entered(p, usable))
+		ledger_block_drop(s, p, usable);
 }
 
 WRAPPER void *malloc(size_t n)
@@ -62,20 +79,28 @@ WRAPPER void *malloc(size_t n)
 	return p;
 }
 
-WRAPPER void free(void *p)
+/* apart, so that outside calls free() is a jump */
+static __attribute__((noinline)) void free_entered(struct stint *s, void *p, const void *caller)
 {
-	struct stint *s = self();
-
-	if (likely(!s)) {
-		if (unlikely(any_entered()))
-			strike(NULL, p);
+	if (!s) {
+		strike(NULL, p);
 		REAL(free)(p);
 		return;
 	}
 	preempt_disable(s);
 	strike(s, p);
 	REAL(free)(p);
-	preempt_enable(s, caller_address());
+	preempt_enable(s, caller);
+}
+
+WRAPPER void free(void *p)
+{
+	struct stint *s = self();
+
+	if (unlikely(s || any_entered()))
+		free_entered(s, p, caller_address());
+	else
+		REAL(free)(p);
 }
 
 WRAPPER void *calloc(size_t n, size_t size)
