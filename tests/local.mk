@@ -137,6 +137,14 @@ tests_interpose_resources_LDADD = libstint.la
 tests_interpose_variants_LDADD = libstint.la
 tests_interpose_waits_LDADD = libstint.la
 
+# preloaded into programs of the system
+check_LTLIBRARIES += tests/interpose/sliced.la
+tests_interpose_sliced_la_SOURCES = tests/interpose/sliced.c
+tests_interpose_sliced_la_LDFLAGS = $(INSTALLED_LDFLAGS) -module -avoid-version -rpath /nowhere
+tests_interpose_sliced_la_LIBADD = libstint.la
+TESTS += tests/interpose/programs.sh
+EXTRA_DIST += tests/interpose/programs.sh
+
 # ------------------------------------------------------------------------------------------------- stress
 
 tests_stress_limit_CPPFLAGS = $(CORE_CPPFLAGS)
