@@ -23,7 +23,8 @@
 
 static const struct subject *const subjects[] = {
 	&subject_floors, &subject_launch, &subject_pause, &subject_preempt, &subject_throughput,
-	&subject_lateness, &subject_cancel, &subject_interpose, &subject_steady, &subject_policy, &subject_many,
+	&subject_lateness, &subject_cancel, &subject_interpose, &subject_steady, &subject_policy,
+	&subject_threads, &subject_http, &subject_many,
 };
 #define SUBJECTS (sizeof(subjects) / sizeof(*subjects))
 
@@ -210,15 +211,15 @@ int bench_compare(const struct subject *s, const char *what, struct aim aim, con
 static int pin(void)
 {
 	cpu_set_t allowed;
-	int cpu;
+	int cpu, last = -1;
 
-	if (options.cpu == CPU_LAST) {
-		if (sched_getaffinity(0, sizeof(allowed), &allowed))
-			return errno;
-		for (cpu = 0; cpu < CPU_SETSIZE; cpu++)
-			if (CPU_ISSET(cpu, &allowed))
-				options.cpu = cpu;
-	}
+	if (sched_getaffinity(0, sizeof(options.allowed), &options.allowed))
+		return errno;
+	for (cpu = 0; options.cpu == CPU_LAST && cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &options.allowed))
+			last = cpu;
+	if (options.cpu == CPU_LAST)
+		options.cpu = last;
 	if (options.cpu < 0)
 		return 0;
 	CPU_ZERO(&allowed);

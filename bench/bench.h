@@ -13,6 +13,7 @@
 #define STINT_BENCH_H
 
 #include <math.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -39,6 +40,7 @@ struct side {
 enum aim_kind {
 	AIM_NONE,
 	AIM_AT_MOST,            /* value <= limit, in the row's unit */
+	AIM_AT_LEAST,           /* value >= limit */
 	AIM_MORE_AT_MOST,       /* value - reference <= limit, in the row's unit */
 	AIM_RATIO_AT_MOST,      /* value / reference <= limit */
 	AIM_RATIO_AT_LEAST      /* value / reference >= limit */
@@ -71,7 +73,7 @@ struct subject {
 
 extern const struct subject subject_floors, subject_launch, subject_pause, subject_preempt,
 	subject_throughput, subject_lateness, subject_cancel, subject_many, subject_steady, subject_policy,
-	subject_interpose;
+	subject_interpose, subject_threads, subject_http;
 
 /* what the command line says */
 struct options {
@@ -79,6 +81,7 @@ struct options {
 	double run_ns;          /* about how long one turn of one side lasts */
 	bool quick;             /* only to see that everything runs */
 	int cpu;                /* pinned to; -1: not */
+	cpu_set_t allowed;      /* what we were started with */
 	const char *csv;
 	const char *filter;
 };

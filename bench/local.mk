@@ -8,7 +8,10 @@ bench_stint_bench_SOURCES = \
 	bench/bench.c \
 	bench/bench.h \
 	bench/cancel.c \
+	bench/child.c \
+	bench/child.h \
 	bench/floors.c \
+	bench/http.c \
 	bench/interpose.c \
 	bench/lateness.c \
 	bench/launch.c \
@@ -18,6 +21,7 @@ bench_stint_bench_SOURCES = \
 	bench/preempt.c \
 	bench/report.c \
 	bench/steady.c \
+	bench/threads.c \
 	bench/throughput.c \
 	bench/work.c \
 	bench/work.h
@@ -31,6 +35,48 @@ bench_stint_bench_LDADD += $(LIBCRYPTO_LIBS)
 endif
 
 CLEANFILES += bench/results.csv
+
+# ------------------------------------------------------------------- threads, a program for each library
+
+peer_sources = bench/peers/measures.h bench/peers/peer.c bench/peers/peer.h
+check_PROGRAMS += bench/peers/threads-nptl
+bench_peers_threads_nptl_SOURCES = bench/peers/threads-nptl.c $(peer_sources)
+bench_peers_threads_nptl_CPPFLAGS = -D_GNU_SOURCE
+
+if HAVE_ST
+check_PROGRAMS += bench/peers/threads-st
+bench_peers_threads_st_SOURCES = bench/peers/threads-st.c $(peer_sources)
+bench_peers_threads_st_CPPFLAGS = -D_GNU_SOURCE $(ST_CFLAGS)
+bench_peers_threads_st_LDADD = $(ST_LIBS)
+endif
+
+# These are compiled for make bench alone: it takes long.
+bench_peers =
+EXTRA_PROGRAMS += bench/peers/threads-boost
+CLEANFILES += bench/peers/threads-boost$(EXEEXT)
+bench_peers_threads_boost_SOURCES = bench/peers/threads-boost.cc $(peer_sources)
+bench_peers_threads_boost_CPPFLAGS = -D_GNU_SOURCE
+bench_peers_threads_boost_LDADD = $(BOOST_FIBER_LIBS)
+if HAVE_BOOST_FIBER
+bench_peers += bench/peers/threads-boost$(EXEEXT)
+endif
+
+go_peers = bench/peers/httpd-go bench/peers/threads-go
+EXTRA_DIST += bench/peers/httpd-go.go bench/peers/threads-go.go
+CLEANFILES += $(go_peers)
+GO_BUILD = GO111MODULE=off GOFLAGS= GOCACHE='$(abs_builddir)/bench/peers/.gocache' $(GO) build
+if HAVE_GO
+bench_peers += $(go_peers)
+endif
+
+bench/peers/httpd-go: bench/peers/httpd-go.go
+	$(AM_V_GEN)$(MKDIR_P) bench/peers && $(GO_BUILD) -o $@ $(srcdir)/bench/peers/httpd-go.go
+bench/peers/threads-go: bench/peers/threads-go.go
+	$(AM_V_GEN)$(MKDIR_P) bench/peers && $(GO_BUILD) -o $@ $(srcdir)/bench/peers/threads-go.go
+
+clean-local: clean-gocache
+clean-gocache:
+	-rm -rf bench/peers/.gocache
 
 # ------------------------------------------------------------------------------------------ HTTP, and load
 
@@ -52,34 +98,25 @@ if HAVE_ST
 check_PROGRAMS += bench/peers/httpd-st
 bench_peers_httpd_st_SOURCES = bench/peers/httpd-st.c $(http_sources)
 bench_peers_httpd_st_CPPFLAGS = -D_GNU_SOURCE
-bench_peers_httpd_st_LDADD = -lst
+bench_peers_httpd_st_LDADD = $(ST_LIBS)
 endif
 
-# Compiled for make bench alone: Go compiles its library first.
-go_peers = bench/peers/httpd-go
-EXTRA_DIST += bench/peers/httpd-go.go
-CLEANFILES += $(go_peers)
-GO_BUILD = GO111MODULE=off GOFLAGS= GOCACHE='$(abs_builddir)/bench/peers/.gocache' $(GO) build
-if HAVE_GO
-bench_peers = $(go_peers)
+# --------------------------------------------------------------------------------------------- to run them
+
+# all that a run wants
+bench_all = bench/stint-bench$(EXEEXT) bench/load$(EXEEXT) bench/peers/httpd-nptl$(EXEEXT) \
+	bench/peers/threads-nptl$(EXEEXT) $(bench_peers)
+if HAVE_ST
+bench_all += bench/peers/httpd-st$(EXEEXT) bench/peers/threads-st$(EXEEXT)
 endif
 
-bench/peers/httpd-go: bench/peers/httpd-go.go
-	$(AM_V_GEN)$(MKDIR_P) bench/peers && $(GO_BUILD) -o $@ $(srcdir)/bench/peers/httpd-go.go
-
-clean-local: clean-gocache
-clean-gocache:
-	-rm -rf bench/peers/.gocache
+# BENCHFLAGS: options of stint-bench, for example BENCHFLAGS='--filter pause'
+bench: $(bench_all)
+	$(STINT_RUN) bench/stint-bench$(EXEEXT) --csv bench/results.csv $(BENCHFLAGS)
 
 EXTRA_DIST += bench/http.sh
 # HTTPFLAGS: options of the load generator besides those that the script sets
-bench-http: bench/load$(EXEEXT) bench/peers/httpd-nptl$(EXEEXT) $(bench_peers)
+bench-http: $(bench_all)
 	$(SHELL) $(srcdir)/bench/http.sh . $(HTTPFLAGS)
 
-.PHONY: bench-http clean-gocache
-
-# BENCHFLAGS: options of stint-bench, for example BENCHFLAGS='--filter pause'
-bench: bench/stint-bench$(EXEEXT)
-	$(STINT_RUN) bench/stint-bench$(EXEEXT) --csv bench/results.csv $(BENCHFLAGS)
-
-.PHONY: bench
+.PHONY: bench bench-http clean-gocache

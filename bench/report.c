@@ -108,6 +108,9 @@ static void format_aim(const struct row *row, char *out, size_t size)
 	case AIM_AT_MOST:
 		snprintf(out, size, "<= %g %s", row->aim.limit, row->unit);
 		break;
+	case AIM_AT_LEAST:
+		snprintf(out, size, ">= %g %s", row->aim.limit, row->unit);
+		break;
 	case AIM_MORE_AT_MOST:
 		snprintf(out, size, "<= +%g %s", row->aim.limit, row->unit);
 		break;
@@ -130,6 +133,9 @@ static const char *mark_of(const struct row *row)
 		return "";
 	case AIM_AT_MOST:
 		ok = row->value <= row->aim.limit;
+		break;
+	case AIM_AT_LEAST:
+		ok = row->value >= row->aim.limit;
 		break;
 	case AIM_MORE_AT_MOST:
 		ok = row->value - row->ref_value <= row->aim.limit;

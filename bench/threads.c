@@ -1,0 +1,332 @@
+/*
+ * threads.c - threads of the library beside those of others: libc, Go, Boost.Fiber, State Threads
+ *
+ * Each library has a program in peers/ that measures it in a process of its own (see peers/peer.h); here they take turns.
+ * What is not compiled is left out, and said once. The same CPU for all with one worker, all CPUs with two.
+ *
+ * Not all libraries do the same for their price. Only libc's threads and ours have thread-local variables, errno and signal
+ * masks of their own, and only these and Go's can be stopped.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bench.h"
+#include "child.h"
+#include "work.h"
+
+#define ROUNDS_MOST 3                   /* of what takes a second or more each time */
+#define TREE_NS     100e6
+#define TEXT        1024
+
+struct peer {
+	const char *program, *name;
+	bool one_worker;                /* it knows no more */
+	unsigned long threads_most;     /* that it can have at once; 0: no limit met here */
+};
+
+static const struct peer all_peers[] = {
+	{ "peers/threads-stint", "stint", false, 0 },   /* ours is the first */
+	{ "peers/threads-nptl", "threads of libc", false, 30000 },
+	{ "peers/threads-go", "Go", false, 0 },
+	{ "peers/threads-boost", "Boost.Fiber", false, 0 },
+	{ "peers/threads-st", "State Threads", true, 0 },
+};
+#define PEERS (sizeof(all_peers) / sizeof(*all_peers))
+
+static const struct peer *peers[PEERS];
+static size_t peers_n;
+
+/* what a side measures */
+struct setting {
+	const struct peer *peer;
+	const char *measurement;
+	unsigned workers;
+	double run_ns;
+	unsigned long n;                /* how many take about that long; 0: not known yet */
+};
+
+static double run_once(const struct setting *s, unsigned long n)
+{
+	char text[TEXT];
+
+	if (child_peer(s->peer->program, s->measurement, n, s->workers, text, sizeof(text)))
+		return NAN;
+	return child_value(text, s->measurement);
+}
+
+/* The harness would count the start of the process, which may be longer than all that is measured; so not @n, but ours. */
+static double run_peer(void *arg, unsigned long n)
+{
+	struct setting *s = arg;
+	double cost;
+
+	for (n = s->n ? s->n : 1000;; n *= 4) {
+		cost = run_once(s, n);
+		if (s->n || isnan(cost))
+			return cost;
+		if (cost * (double)n > s->run_ns / 8)
+			break;
+	}
+	s->n = (unsigned long)(s->run_ns / cost) + 1;
+	return cost;
+}
+
+static double run_bare_switch(void *arg, unsigned long n)
+{
+	double start, span;
+
+	(void)arg;
+	errno = bare_pair_open();
+	if (errno)
+		return NAN;
+	start = now_ns();
+	bare_pair(n / 2 + 1);
+	span = now_ns() - start;
+	bare_pair_close();
+	return span / (double)(n / 2 + 1) / 2;
+}
+
+static const struct side floor_switch = { "a bare switch of stack and thread pointer", run_bare_switch, NULL };
+
+/* Ours, @floor unless it is NULL, and every other library that can have that many workers. */
+static int compare(const struct subject *s, const char *what, const char *measurement, unsigned workers,
+		   struct aim aim, const struct side *floor)
+{
+	struct setting settings[PEERS];
+	struct side sides[PEERS + 1];
+	size_t i, n = 0;
+
+	for (i = 0; i < peers_n; i++) {
+		if (workers > 1 && peers[i]->one_worker)
+			continue;
+		settings[i] = (struct setting){ peers[i], measurement, workers, options.run_ns, 0 };
+		sides[n++] = (struct side){ peers[i]->name, run_peer, &settings[i] };
+		if (i == 0 && floor)
+			sides[n++] = *floor;
+	}
+	return bench_compare(s, what, aim, sides, n);
+}
+
+/* One figure of each library: side 0 against the others. */
+static void report_figures(const struct subject *s, const char *what, const char *unit, struct aim aim,
+			   const struct side *sides, const struct series *series, const char *const *notes, size_t n)
+{
+	struct row row = ROW_EMPTY;
+	size_t i;
+
+	row.what = what;
+	row.unit = unit;
+	row.value = series_quantile(&series[0], 0.5);
+	row.spread = series_spread(&series[0]);
+	row.aim = aim;
+	row.note = notes[0];
+	if (n == 1)
+		report_row(s, &row);
+	for (i = 1; i < n; i++) {
+		row.reference = sides[i].name;
+		row.ref_value = series_quantile(&series[i], 0.5);
+		row.ref_spread = series_spread(&series[i]);
+		row.ratio = series_ratio(&series[0], &series[i]);
+		row.note = notes[i];
+		report_row(s, &row);
+		row.aim.kind = AIM_NONE;
+		row.same_again = true;
+	}
+}
+
+/* ---------------------------------------------------------------------------------------------- scaling */
+
+/* two sides for each library, with one worker and with two; three rows for each library's figures */
+static void report_tree(const struct subject *s, const char *measurement, const struct side *sides,
+			const struct series *series, size_t n)
+{
+	static const char *const notes[PEERS];
+	struct side names[PEERS];
+	struct series one[PEERS], two[PEERS], gain[PEERS] = { 0 };
+	char what[64];
+	size_t i, j;
+
+	for (i = 0; i < n; i++) {
+		names[i] = sides[2 * i];
+		one[i] = series[2 * i];
+		two[i] = series[2 * i + 1];
+		for (j = 0; j < one[i].n && j < two[i].n; j++)
+			if (series_add(&gain[i], one[i].at[j] / two[i].at[j]))
+				break;
+	}
+	snprintf(what, sizeof(what), "%s, each thread, 1 worker", measurement);
+	report_figures(s, what, "ns", (struct aim){ AIM_NONE, 0 }, names, one, notes, n);
+	snprintf(what, sizeof(what), "%s, each thread, 2 workers", measurement);
+	report_figures(s, what, "ns", (struct aim){ AIM_NONE, 0 }, names, two, notes, n);
+	snprintf(what, sizeof(what), "%s, 2 workers against 1", measurement);
+	report_figures(s, what, "x", (struct aim){ AIM_AT_LEAST, 1.8 }, names, gain, notes, n);
+	for (i = 0; i < n; i++)
+		series_clear(&gain[i]);
+}
+
+static int tree(const struct subject *s, const char *measurement)
+{
+	struct series series[2 * PEERS] = { 0 };
+	struct setting settings[2 * PEERS];
+	struct side sides[2 * PEERS] = { 0 };
+	double run_ns = options.quick ? options.run_ns : TREE_NS;
+	size_t i, n = 0;
+	int error;
+
+	for (i = 0; i < peers_n; i++) {
+		if (peers[i]->one_worker)
+			continue;
+		for (unsigned workers = 1; workers <= 2; workers++, n++) {
+			settings[n] = (struct setting){ peers[i], measurement, workers, run_ns, 0 };
+			sides[n] = (struct side){ peers[i]->name, run_peer, &settings[n] };
+		}
+	}
+	error = bench_turns(sides, series, n, 0);
+	if (!error)
+		report_tree(s, measurement, sides, series, n / 2);
+	for (i = 0; i < n; i++)
+		series_clear(&series[i]);
+	return error;
+}
+
+/* ------------------------------------------------------------------------- what is run with a fixed count */
+
+#define LINES 2
+
+/* up to two lines of what a peer prints */
+struct fixed {
+	const char *measurement;
+	unsigned long n;
+	const char *lines[LINES];
+	const char *whats[LINES];
+	const char *units[LINES];
+	double scales[LINES];
+	struct aim aims[LINES];
+	size_t lines_n;
+	size_t peers_most;              /* only so many of the libraries */
+};
+
+struct fixed_series {
+	struct series line[LINES][PEERS];
+	char notes[PEERS][64];
+};
+
+static int run_fixed(const struct fixed *f, struct fixed_series *out, size_t i)
+{
+	unsigned long n = peers[i]->threads_most && peers[i]->threads_most < f->n ? peers[i]->threads_most : f->n;
+	char text[TEXT];
+	int error = 0;
+
+	if (child_peer(peers[i]->program, f->measurement, n, 1, text, sizeof(text)))
+		return 0;
+	if (n < f->n)
+		snprintf(out->notes[i], sizeof(out->notes[i]), "%lu of them", n);
+	for (size_t line = 0; line < f->lines_n && !error; line++)
+		error = series_add(&out->line[line][i], child_value(text, f->lines[line]) * f->scales[line]);
+	return error;
+}
+
+static int fixed(const struct subject *s, const struct fixed *f)
+{
+	size_t n = f->peers_most && f->peers_most < peers_n ? f->peers_most : peers_n;
+	unsigned rounds = options.rounds < ROUNDS_MOST ? options.rounds : ROUNDS_MOST;
+	static struct fixed_series out;
+	const char *notes[PEERS];
+	struct side names[PEERS];
+	int error = 0;
+	size_t i;
+
+	memset(&out, 0, sizeof(out));
+	for (unsigned round = 0; round < rounds; round++)
+		for (i = 0; i < n && !error; i++)
+			error = run_fixed(f, &out, i);
+	for (i = 0; i < n; i++) {
+		names[i].name = peers[i]->name;
+		notes[i] = out.line[0][i].n ? out.notes[i] : "did not run";
+	}
+	for (size_t line = 0; line < f->lines_n && !error; line++)
+		report_figures(s, f->whats[line], f->units[line], f->aims[line], names, out.line[line], notes, n);
+	for (size_t line = 0; line < f->lines_n; line++)
+		for (i = 0; i < n; i++)
+			series_clear(&out.line[line][i]);
+	return error;
+}
+
+static int blocked(const struct subject *s)
+{
+	struct fixed f = {
+		.measurement = "blocked", .n = options.quick ? 1000 : 100000, .lines_n = 2,
+		.lines = { "blocked", "blocked.create" }, .units = { "bytes", "ns" }, .scales = { 1, 1 },
+		.whats = { "memory of a blocked thread, 100 000", "creating it" },
+		.aims = { { AIM_AT_MOST, 8.5 * 1024 }, { AIM_AT_MOST, 3000 } },
+	};
+	int error = fixed(s, &f);
+
+	if (error || options.quick)
+		return error;
+	f.n = 1000000;
+	f.peers_most = 1;
+	f.whats[0] = "memory of a blocked thread, 1 000 000";
+	return fixed(s, &f);
+}
+
+static int sleeper(const struct subject *s)
+{
+	const struct fixed f = {
+		.measurement = "sleeper", .n = options.quick ? 20 : 300, .lines_n = 2,
+		.lines = { "sleeper", "sleeper.p50" }, .units = { "us", "us" }, .scales = { 1e-3, 1e-3 },
+		.whats = { "sleep of 1 ms among 16 hogs, late, p99", "the same, p50" },
+		.aims = { { AIM_AT_MOST, 300 }, { AIM_NONE, 0 } },
+	};
+
+	return fixed(s, &f);
+}
+
+/* ---------------------------------------------------------------------------------------------------- */
+
+static bool find_peers(const struct subject *s)
+{
+	char why[96];
+	size_t i;
+
+	for (i = 0, peers_n = 0; i < PEERS; i++) {
+		if (child_exists(all_peers[i].program)) {
+			peers[peers_n++] = &all_peers[i];
+			continue;
+		}
+		snprintf(why, sizeof(why), "%s is not compiled", all_peers[i].program);
+		report_skip(s, why);
+	}
+	return peers_n && peers[0] == &all_peers[0];
+}
+
+static int threads(const struct subject *s)
+{
+	int error;
+
+	if (!find_peers(s))
+		return 0;
+	error = compare(s, "yield", "yield", 1, (struct aim){ AIM_RATIO_AT_MOST, 1.6 }, &floor_switch);
+	if (!error)
+		error = compare(s, "create + join", "create", 1, (struct aim){ AIM_AT_MOST, 120 }, NULL);
+	if (!error)
+		error = compare(s, "lock + unlock, free mutex", "mutex", 1, (struct aim){ AIM_AT_MOST, 5 }, NULL);
+	if (!error)
+		error = compare(s, "channel, there and back, 1 worker", "channel", 1,
+				(struct aim){ AIM_AT_MOST, 120 }, NULL);
+	if (!error)
+		error = compare(s, "channel, there and back, 2 workers", "channel", 2,
+				(struct aim){ AIM_AT_MOST, 220 }, NULL);
+	if (!error)
+		error = tree(s, "skynet");
+	if (!error)
+		error = tree(s, "fib");
+	if (!error)
+		error = sleeper(s);
+	return error ? error : blocked(s);
+}
+
+const struct subject subject_threads = {
+	"threads", "yield, create, mutex, channel, trees, sleep, memory: threads beside other libraries'", threads
+};
