@@ -66,6 +66,7 @@ libstint_core_la_LIBADD = libstint-interpose.la
 # no-builtin: in the wrapper of calloc the compiler would see malloc and memset, and make it call itself.
 libstint_interpose_la_SOURCES = \
 	runtime/interpose/accounts.c \
+	runtime/interpose/answer.h \
 	runtime/interpose/argz.c \
 	runtime/interpose/async.c \
 	runtime/interpose/callbacks.c \
@@ -78,6 +79,7 @@ libstint_interpose_la_SOURCES = \
 	runtime/interpose/identity.c \
 	runtime/interpose/interpose.h \
 	runtime/interpose/locale.c \
+	runtime/interpose/lookups.c \
 	runtime/interpose/malloc.c \
 	runtime/interpose/mapping.c \
 	runtime/interpose/misc.c \
@@ -85,10 +87,13 @@ libstint_interpose_la_SOURCES = \
 	runtime/interpose/names.c \
 	runtime/interpose/patterns.c \
 	runtime/interpose/process.c \
+	runtime/interpose/random.c \
 	runtime/interpose/rawcall.c \
 	runtime/interpose/real.c \
 	runtime/interpose/report.c \
 	runtime/interpose/reroute.c \
+	runtime/interpose/search.c \
+	runtime/interpose/shifts.c \
 	runtime/interpose/signal-old.c \
 	runtime/interpose/signal.c \
 	runtime/interpose/sleep.c \
@@ -100,7 +105,10 @@ libstint_interpose_la_SOURCES = \
 	runtime/interpose/strings.c \
 	runtime/interpose/system.c \
 	runtime/interpose/table.def \
-	runtime/interpose/threads.c
+	runtime/interpose/texts.c \
+	runtime/interpose/threads.c \
+	runtime/interpose/times.c \
+	runtime/interpose/walks.c
 # no sanitizer: theirs calls our wrappers before it has set itself up, and instrumented code would fault.
 libstint_interpose_la_CFLAGS = $(RUNTIME_CFLAGS) -fno-builtin -fno-sanitize=all
 

@@ -49,6 +49,7 @@ interpose_tests = \
 	tests/interpose/handles \
 	tests/interpose/locks \
 	tests/interpose/resources \
+	tests/interpose/statics \
 	tests/interpose/variants \
 	tests/interpose/waits
 
@@ -134,6 +135,9 @@ tests_interpose_families_LDADD = libstint.la
 tests_interpose_handles_LDADD = libstint.la
 tests_interpose_locks_LDADD = libstint.la
 tests_interpose_resources_LDADD = libstint.la
+tests_interpose_statics_SOURCES = tests/interpose/statics.c $(statics_common)
+tests_interpose_statics_LDADD = libstint.la
+statics_common = tests/interpose/statics-work.c tests/interpose/statics-work.h
 tests_interpose_variants_LDADD = libstint.la
 tests_interpose_waits_LDADD = libstint.la
 

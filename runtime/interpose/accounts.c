@@ -32,23 +32,14 @@ LOCKED(int, getgrnam_r, (const char *name, struct group *gr, char *buf, size_t n
 LOCKED(int, getgrgid_r, (gid_t gid, struct group *gr, char *buf, size_t n, struct group **out),
        (gid, gr, buf, n, out))
 LOCKED(int, getgrouplist, (const char *user, gid_t group, gid_t *groups, int *n), (user, group, groups, n))
-LOCKED_VOID(setpwent, (void), ())
-LOCKED_VOID(endpwent, (void), ())
-LOCKED_VOID(setgrent, (void), ())
-LOCKED_VOID(endgrent, (void), ())
-LOCKED(int, getpwent_r, (struct passwd *out, BUFFER, struct passwd **result), (out, buf, n, result))
 LOCKED(int, fgetpwent_r, (FILE *f, struct passwd *out, BUFFER, struct passwd **result), (f, out, buf, n, result))
 LOCKED(int, putpwent, (const struct passwd *entry, FILE *f), (entry, f))
 LOCKED(int, getpw, (uid_t uid, char *buf), (uid, buf))
-LOCKED(int, getgrent_r, (struct group *out, BUFFER, struct group **result), (out, buf, n, result))
 LOCKED(int, fgetgrent_r, (FILE *f, struct group *out, BUFFER, struct group **result), (f, out, buf, n, result))
 LOCKED(int, putgrent, (const struct group *entry, FILE *f), (entry, f))
 
 /* --- shadow files ------------------------------------------------------------------------------ */
 
-LOCKED_VOID(setspent, (void), ())
-LOCKED_VOID(endspent, (void), ())
-LOCKED(int, getspent_r, (struct spwd *out, BUFFER, struct spwd **result), (out, buf, n, result))
 LOCKED(int, getspnam_r, (const char *name, struct spwd *out, BUFFER, struct spwd **result), (name, out, buf, n, result))
 LOCKED(int, fgetspent_r, (FILE *f, struct spwd *out, BUFFER, struct spwd **result), (f, out, buf, n, result))
 LOCKED(int, sgetspent_r, (const char *line, struct spwd *out, BUFFER, struct spwd **result),
@@ -56,9 +47,6 @@ LOCKED(int, sgetspent_r, (const char *line, struct spwd *out, BUFFER, struct spw
 LOCKED(int, putspent, (const struct spwd *entry, FILE *f), (entry, f))
 LOCKED(int, lckpwdf, (void), ())
 LOCKED(int, ulckpwdf, (void), ())
-LOCKED_VOID(setsgent, (void), ())
-LOCKED_VOID(endsgent, (void), ())
-LOCKED(int, getsgent_r, (struct sgrp *out, BUFFER, struct sgrp **result), (out, buf, n, result))
 LOCKED(int, getsgnam_r, (const char *name, struct sgrp *out, BUFFER, struct sgrp **result), (name, out, buf, n, result))
 LOCKED(int, fgetsgent_r, (FILE *f, struct sgrp *out, BUFFER, struct sgrp **result), (f, out, buf, n, result))
 LOCKED(int, sgetsgent_r, (const char *line, struct sgrp *out, BUFFER, struct sgrp **result),
@@ -103,12 +91,3 @@ WRAPPER int login_tty(int fd)
 }
 
 LOCKED(int, ttyslot, (void), ())
-
-/* --- shells, terminals, file systems ----------------------------------------------------------- */
-
-LOCKED_VOID(setusershell, (void), ())
-LOCKED_VOID(endusershell, (void), ())
-LOCKED(int, setttyent, (void), ())
-LOCKED(int, endttyent, (void), ())
-LOCKED(int, setfsent, (void), ())
-LOCKED_VOID(endfsent, (void), ())

@@ -56,6 +56,9 @@ extern void *real_functions[];
 		preempt_enable(s_, caller_address());      \
 	}
 
+/* In a child made by fork(): walks through tables that other threads were at (walks.c). */
+void walks_after_fork(void);
+
 /* The library was opened by dlopen(): lead calls of libc's functions here (reroute.c). Else nothing. */
 void reroute_init(void);
 void reroute_modules(void);     /* those loaded since */

@@ -2,7 +2,7 @@
  * locale.c - what follows the locale: conversions of characters and dates, messages
  *
  * The first conversion in a locale loads its converter under a lock of libc's; strptime() and strftime_l() look at the
- * time zone under another. misc.c has those that answer in static memory.
+ * time zone under another. times.c and shifts.c have those that keep something in static memory.
  *
  * A message catalogue that a call opened stays open when it is cancelled.
  */
@@ -12,7 +12,9 @@
 #define __NO_INLINE__ 1
 #endif
 #include <iconv.h>
+#include <langinfo.h>
 #include <libintl.h>
+#include <limits.h>
 #include <locale.h>
 #include <nl_types.h>
 #include <stdlib.h>
@@ -20,6 +22,7 @@
 #include <wchar.h>
 
 #include "interpose.h"
+#include "statics.h"
 
 /* <libintl.h> has macros of these names */
 #undef gettext
@@ -98,3 +101,59 @@ LOCKED(char *, __dcgettext, (const char *domain, const char *id, int category), 
 LOCKED(char *, dcngettext, (const char *domain, const char *one, const char *many, unsigned long n, int category),
        (domain, one, many, n, category))
 LOCKED(char *, bind_textdomain_codeset, (const char *domain, const char *codeset), (domain, codeset))
+
+/* --- how numbers are written: libc fills in one structure, from what nl_langinfo() tells -------- */
+
+static const struct {
+	nl_item item;
+	size_t at;
+} number_texts[] = {
+	{ RADIXCHAR, offsetof(struct lconv, decimal_point) },
+	{ THOUSEP, offsetof(struct lconv, thousands_sep) },
+	{ __GROUPING, offsetof(struct lconv, grouping) },
+	{ __INT_CURR_SYMBOL, offsetof(struct lconv, int_curr_symbol) },
+	{ __CURRENCY_SYMBOL, offsetof(struct lconv, currency_symbol) },
+	{ __MON_DECIMAL_POINT, offsetof(struct lconv, mon_decimal_point) },
+	{ __MON_THOUSANDS_SEP, offsetof(struct lconv, mon_thousands_sep) },
+	{ __MON_GROUPING, offsetof(struct lconv, mon_grouping) },
+	{ __POSITIVE_SIGN, offsetof(struct lconv, positive_sign) },
+	{ __NEGATIVE_SIGN, offsetof(struct lconv, negative_sign) },
+}, number_bytes[] = {
+	{ __INT_FRAC_DIGITS, offsetof(struct lconv, int_frac_digits) },
+	{ __FRAC_DIGITS, offsetof(struct lconv, frac_digits) },
+	{ __P_CS_PRECEDES, offsetof(struct lconv, p_cs_precedes) },
+	{ __P_SEP_BY_SPACE, offsetof(struct lconv, p_sep_by_space) },
+	{ __N_CS_PRECEDES, offsetof(struct lconv, n_cs_precedes) },
+	{ __N_SEP_BY_SPACE, offsetof(struct lconv, n_sep_by_space) },
+	{ __P_SIGN_POSN, offsetof(struct lconv, p_sign_posn) },
+	{ __N_SIGN_POSN, offsetof(struct lconv, n_sign_posn) },
+	{ __INT_P_CS_PRECEDES, offsetof(struct lconv, int_p_cs_precedes) },
+	{ __INT_P_SEP_BY_SPACE, offsetof(struct lconv, int_p_sep_by_space) },
+	{ __INT_N_CS_PRECEDES, offsetof(struct lconv, int_n_cs_precedes) },
+	{ __INT_N_SEP_BY_SPACE, offsetof(struct lconv, int_n_sep_by_space) },
+	{ __INT_P_SIGN_POSN, offsetof(struct lconv, int_p_sign_posn) },
+	{ __INT_N_SIGN_POSN, offsetof(struct lconv, int_n_sign_posn) },
+};
+
+/* a byte without a value is 255 in the locale, and CHAR_MAX here; a grouping that begins with one is none */
+static struct lconv *number_format(struct stint *s)
+{
+	struct lconv *own = statics(s, STATIC_LCONV, sizeof(*own), NULL);
+
+	if (!own)
+		return NULL;
+	for (size_t i = 0; i < sizeof(number_texts) / sizeof(number_texts[0]); i++)
+		*(char **)((char *)own + number_texts[i].at) = nl_langinfo(number_texts[i].item);
+	for (size_t i = 0; i < sizeof(number_bytes) / sizeof(number_bytes[0]); i++) {
+		char value = *nl_langinfo(number_bytes[i].item);
+
+		*((char *)own + number_bytes[i].at) = value == (char)UCHAR_MAX ? CHAR_MAX : value;
+	}
+	if (*own->grouping == CHAR_MAX || *own->grouping == (char)UCHAR_MAX)
+		own->grouping = (char *)"";
+	if (*own->mon_grouping == CHAR_MAX || *own->mon_grouping == (char)UCHAR_MAX)
+		own->mon_grouping = (char *)"";
+	return own;
+}
+
+OWN_STATE(struct lconv *, localeconv, (void), (), number_format(s_))

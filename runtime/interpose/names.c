@@ -25,49 +25,27 @@ LOCKED(int, gethostbyname_r, (const char *name, HOST_OUT), (name, out, buf, n, r
 LOCKED(int, gethostbyname2_r, (const char *name, int af, HOST_OUT), (name, af, out, buf, n, result, err))
 LOCKED(int, gethostbyaddr_r, (const void *addr, socklen_t len, int type, HOST_OUT),
        (addr, len, type, out, buf, n, result, err))
-LOCKED(int, gethostent_r, (HOST_OUT), (out, buf, n, result, err))
 LOCKED(int, getnetbyname_r, (const char *name, NET_OUT), (name, out, buf, n, result, err))
 LOCKED(int, getnetbyaddr_r, (uint32_t net, int type, NET_OUT), (net, type, out, buf, n, result, err))
-LOCKED(int, getnetent_r, (NET_OUT), (out, buf, n, result, err))
 LOCKED(int, getservbyname_r, (const char *name, const char *proto, struct servent *out, BUFFER, struct servent **result),
        (name, proto, out, buf, n, result))
 LOCKED(int, getservbyport_r, (int port, const char *proto, struct servent *out, BUFFER, struct servent **result),
        (port, proto, out, buf, n, result))
-LOCKED(int, getservent_r, (struct servent *out, BUFFER, struct servent **result), (out, buf, n, result))
 LOCKED(int, getprotobyname_r, (const char *name, struct protoent *out, BUFFER, struct protoent **result),
        (name, out, buf, n, result))
 LOCKED(int, getprotobynumber_r, (int number, struct protoent *out, BUFFER, struct protoent **result),
        (number, out, buf, n, result))
-LOCKED(int, getprotoent_r, (struct protoent *out, BUFFER, struct protoent **result), (out, buf, n, result))
 LOCKED(int, getrpcbyname_r, (const char *name, struct rpcent *out, BUFFER, struct rpcent **result),
        (name, out, buf, n, result))
 LOCKED(int, getrpcbynumber_r, (int number, struct rpcent *out, BUFFER, struct rpcent **result),
        (number, out, buf, n, result))
-LOCKED(int, getrpcent_r, (struct rpcent *out, BUFFER, struct rpcent **result), (out, buf, n, result))
 LOCKED(int, getaliasbyname_r, (const char *name, struct aliasent *out, BUFFER, struct aliasent **result),
        (name, out, buf, n, result))
-LOCKED(int, getaliasent_r, (struct aliasent *out, BUFFER, struct aliasent **result), (out, buf, n, result))
-LOCKED(int, getnetgrent_r, (char **host, char **user, char **domain, BUFFER), (host, user, domain, buf, n))
 LOCKED(int, innetgr, (const char *group, const char *host, const char *user, const char *domain),
        (group, host, user, domain))
 LOCKED(int, ether_hostton, (const char *host, struct ether_addr *addr), (host, addr))
 LOCKED(int, ether_ntohost, (char *host, const struct ether_addr *addr), (host, addr))
 
-/* where a walk through a table is, is the process's */
-LOCKED_VOID(sethostent, (int stay), (stay))
-LOCKED_VOID(endhostent, (void), ())
-LOCKED_VOID(setnetent, (int stay), (stay))
-LOCKED_VOID(endnetent, (void), ())
-LOCKED_VOID(setservent, (int stay), (stay))
-LOCKED_VOID(endservent, (void), ())
-LOCKED_VOID(setprotoent, (int stay), (stay))
-LOCKED_VOID(endprotoent, (void), ())
-LOCKED_VOID(setrpcent, (int stay), (stay))
-LOCKED_VOID(endrpcent, (void), ())
-LOCKED_VOID(setaliasent, (void), ())
-LOCKED_VOID(endaliasent, (void), ())
-LOCKED(int, setnetgrent, (const char *group), (group))
-LOCKED_VOID(endnetgrent, (void), ())
 
 /* --- the resolver ------------------------------------------------------------------------------ */
 

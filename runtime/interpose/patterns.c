@@ -9,10 +9,18 @@
 #include <fnmatch.h>
 #include <fts.h>
 #include <glob.h>
+#include <libintl.h>
+#include <limits.h>
+#include <locale.h>
 #include <regex.h>
+#include <string.h>
 #include <wordexp.h>
 
+#include "../sys.h"
 #include "interpose.h"
+#include "statics.h"
+
+#undef dcgettext
 
 /* --- regular expressions ----------------------------------------------------------------------- */
 
@@ -35,8 +43,43 @@ LOCKED(regoff_t, re_match, (struct re_pattern_buffer *re, const char *text, rego
 LOCKED(regoff_t, re_match_2, (struct re_pattern_buffer *re, const char *text1, regoff_t n1, const char *text2,
                               regoff_t n2, regoff_t start, struct re_registers *regs, regoff_t stop),
        (re, text1, n1, text2, n2, start, regs, stop))
-LOCKED(char *, re_comp, (const char *pattern), (pattern))
-LOCKED(int, re_exec, (const char *text), (text))
+
+/* BSD's two functions on one expression; what libc allocates for it goes with it */
+static void free_pattern(void *re)
+{
+	REAL(regfree)(re);
+}
+
+static char *complaint(const char *message)
+{
+	return REAL(dcgettext)("libc", message, LC_MESSAGES);
+}
+
+static char *keep_pattern(struct stint *s, const char *pattern)
+{
+	struct re_pattern_buffer *own = statics(s, STATIC_PATTERN, sizeof(*own), free_pattern);
+
+	if (!own)
+		return complaint("Memory exhausted");
+	if (!pattern)
+		return own->buffer ? NULL : complaint("No previous regular expression");
+	free_pattern(own);
+	memset(own, 0, sizeof(*own));
+	own->fastmap = sys.malloc(UCHAR_MAX + 1);
+	if (!own->fastmap)
+		return complaint("Memory exhausted");
+	return (char *)REAL(re_compile_pattern)(pattern, strlen(pattern), own);
+}
+
+static int matches_pattern(struct stint *s, const char *text)
+{
+	struct re_pattern_buffer *own = statics(s, STATIC_PATTERN, sizeof(*own), free_pattern);
+
+	return own && own->buffer && REAL(regexec)(own, text, 0, NULL, 0) == 0;
+}
+
+OWN_STATE(char *, re_comp, (const char *pattern), (pattern), keep_pattern(s_, pattern))
+OWN_STATE(int, re_exec, (const char *text), (text), matches_pattern(s_, text))
 
 /* --- file names, words ------------------------------------------------------------------------- */
 

@@ -58,6 +58,7 @@ static void after_fork_in_parent(void)
 static void after_fork_in_child(void)
 {
 	after_fork_in_parent();
+	walks_after_fork();
 	init_after_fork();
 }
 

@@ -7,7 +7,10 @@
 #include <errno.h>
 
 #include "../sys.h"
+#include "answer.h"
 #include "statics.h"
+
+#define FIRST_BUFFER 1024
 
 static void statics_free(struct statics *statics)
 {
@@ -42,4 +45,28 @@ void *statics_new(struct stint *s, enum static_kind kind, size_t size, void (*de
 none:
 	errno = ENOMEM;
 	return NULL;
+}
+
+bool buffer_grow(struct buffer *b)
+{
+	size_t size = b->size ? 2 * b->size : FIRST_BUFFER;
+
+	sys_free(b->at);
+	b->at = sys_alloc(size);
+	b->size = b->at ? size : 0;
+	if (!b->at)
+		errno = ENOMEM;
+	return b->at;
+}
+
+void buffer_free(void *b)
+{
+	sys_free(((struct buffer *)b)->at);
+}
+
+struct answer *answer_of(struct stint *s, enum static_kind kind)
+{
+	struct answer *a = statics(s, kind, sizeof(*a), buffer_free);
+
+	return a && (a->buffer.size || buffer_grow(&a->buffer)) ? a : NULL;
 }

@@ -19,6 +19,29 @@
 
 enum static_kind {
 	STATIC_STRTOK,
+	STATIC_RANDOM,
+	STATIC_RAND48,
+	STATIC_TIME,
+	STATIC_DATE,
+	STATIC_TEXTS,
+	STATIC_DIGITS,
+	STATIC_LONG_DIGITS,
+	STATIC_TABLE,
+	STATIC_SHIFTS,
+	STATIC_LCONV,
+	STATIC_TTY,
+	STATIC_MNTENT,
+	STATIC_PATTERN,
+	/* one answer for each function (lookups.c), one walk for each table (walks.c) */
+	STATIC_getpwnam, STATIC_getpwuid, STATIC_getgrnam, STATIC_getgrgid, STATIC_getspnam,
+	STATIC_getsgnam, STATIC_fgetpwent, STATIC_fgetgrent, STATIC_fgetspent, STATIC_fgetsgent,
+	STATIC_sgetspent, STATIC_sgetsgent, STATIC_gethostbyname, STATIC_gethostbyname2,
+	STATIC_gethostbyaddr, STATIC_getnetbyname, STATIC_getnetbyaddr, STATIC_getservbyname,
+	STATIC_getservbyport, STATIC_getprotobyname, STATIC_getprotobynumber, STATIC_getrpcbyname,
+	STATIC_getrpcbynumber, STATIC_getaliasbyname,
+	STATIC_pwent, STATIC_grent, STATIC_spent, STATIC_sgent, STATIC_aliasent, STATIC_hostent,
+	STATIC_netent, STATIC_servent, STATIC_protoent, STATIC_rpcent, STATIC_netgrent, STATIC_ttyent,
+	STATIC_fsent, STATIC_usershell,
 	STATIC_KINDS
 };
 
@@ -42,5 +65,45 @@ static inline void *statics(struct stint *s, enum static_kind kind, size_t size,
 		return p->at[kind].state;
 	return statics_new(s, kind, size, destroy);
 }
+
+/*
+ * A buffer that grows until a result fits, as a piece or the beginning of one. buffer_grow() returns false with errno ENOMEM
+ * when it cannot; what was in it is gone either way.
+ */
+struct buffer {
+	char *at;
+	size_t size;
+};
+bool buffer_grow(struct buffer *b);
+void buffer_free(void *b);
+
+/* the plain wrapper: outside a call libc's function, in one (s_) the expression @in_call, with preemption disabled */
+#define OWN_STATE(ret, name, params, args, in_call)       \
+	WRAPPER ret name params                            \
+	{                                                  \
+		struct stint *s_ = self();                 \
+		ret r_;                                    \
+                                                           \
+		if (likely(!s_))                           \
+			return REAL(name) args;            \
+		preempt_disable(s_);                       \
+		r_ = in_call;                              \
+		preempt_enable(s_, caller_address());      \
+		return r_;                                 \
+	}
+
+#define OWN_STATE_VOID(name, params, args, in_call)       \
+	WRAPPER void name params                           \
+	{                                                  \
+		struct stint *s_ = self();                 \
+                                                           \
+		if (likely(!s_)) {                         \
+			REAL(name) args;                   \
+			return;                            \
+		}                                          \
+		preempt_disable(s_);                       \
+		in_call;                                   \
+		preempt_enable(s_, caller_address());      \
+	}
 
 #endif

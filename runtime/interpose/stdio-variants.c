@@ -23,6 +23,7 @@
 #include "interpose.h"
 #include "../ledger.h"
 #include "../sys.h"
+#include "statics.h"
 
 #undef getc_unlocked
 #undef putc_unlocked
@@ -210,4 +211,19 @@ WRAPPER int __endmntent(FILE *f)
 
 LOCKED(struct mntent *, getmntent_r, (FILE *f, struct mntent *entry, char *buf, int size), (f, entry, buf, size))
 LOCKED(struct mntent *, __getmntent_r, (FILE *f, struct mntent *entry, char *buf, int size), (f, entry, buf, size))
+
+/* as many bytes as libc keeps for a line; a longer one is cut off */
+struct mount {
+	struct mntent entry;
+	char line[4096];
+};
+
+static struct mntent *next_mount(struct stint *s, FILE *f)
+{
+	struct mount *own = statics(s, STATIC_MNTENT, sizeof(*own), NULL);
+
+	return own ? REAL(getmntent_r)(f, &own->entry, own->line, sizeof(own->line)) : NULL;
+}
+
+OWN_STATE(struct mntent *, getmntent, (FILE *f), (f), next_mount(s_, f))
 LOCKED(int, addmntent, (FILE *f, const struct mntent *entry), (f, entry))
