@@ -60,11 +60,12 @@ endif
 stress_tests = \
 	tests/stress/limit \
 	tests/stress/ownership \
+	tests/stress/statics \
 	tests/stress/storm \
 	tests/stress/threads \
 	tests/stress/timer
 
-fault_tests = tests/fault/launch tests/fault/layout
+fault_tests = tests/fault/launch tests/fault/layout tests/fault/statics
 check_PROGRAMS += $(api_tests) $(interpose_tests) $(stress_tests) $(fault_tests)
 TESTS += $(api_tests) $(interpose_tests) $(fault_tests) $(stress_tests)
 
@@ -155,6 +156,8 @@ tests_stress_limit_CPPFLAGS = $(CORE_CPPFLAGS)
 tests_stress_limit_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)
 tests_stress_limit_LDADD = $(CORE_OBJECTS)
 tests_stress_ownership_LDADD = libstint.la
+tests_stress_statics_SOURCES = tests/stress/statics.c $(statics_common)
+tests_stress_statics_LDADD = libstint.la
 stress_common = tests/stress/drive.c tests/stress/work.c tests/stress/work.h
 stress_cppflags = $(AM_CPPFLAGS)
 stress_cflags = $(AM_CFLAGS)
@@ -182,6 +185,9 @@ tests_stress_timer_LDADD = $(stress_ldadd)
 tests_fault_layout_CPPFLAGS = $(CORE_CPPFLAGS)
 tests_fault_layout_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)
 tests_fault_layout_LDADD = $(CORE_OBJECTS)
+tests_fault_statics_CPPFLAGS = $(CORE_CPPFLAGS)
+tests_fault_statics_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)
+tests_fault_statics_LDADD = $(CORE_OBJECTS)
 tests_fault_launch_CPPFLAGS = $(CORE_CPPFLAGS)
 tests_fault_launch_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)
 tests_fault_launch_LDADD = $(CORE_OBJECTS)

@@ -59,8 +59,8 @@ struct walker {
 
 /* --- lending ----------------------------------------------------------------------------------- */
 
-/* past one entry, whatever its size; false: there was none, or no memory to have it written to */
-static bool skip(struct walk *w, struct buffer *scratch)
+/* past one entry, whatever its size; 0 or an errno value, ENOMEM if there is no memory to have it written to */
+static int skip(struct walk *w, struct buffer *scratch)
 {
 	_Alignas(16) char entry[ENTRY_SIZE];
 	int host_err, err;
@@ -68,23 +68,31 @@ static bool skip(struct walk *w, struct buffer *scratch)
 	do
 		err = scratch->size ? w->next(entry, scratch->at, scratch->size, &host_err) : ERANGE;
 	while (err == ERANGE && buffer_grow(scratch));
-	return !err;
+	return err == ERANGE ? ENOMEM : err;
 }
 
-/* with the lock held: libc's walk is where @place is */
-static void go_to(struct walk *w, struct place *place)
+/* with the lock held: libc's walk is where @place is; 0 or ENOMEM, and then it is nobody's */
+static int go_to(struct walk *w, struct place *place)
 {
 	struct buffer scratch = { NULL, 0 };
+	int err = 0;
 
 	if (likely(w->at == place))
-		return;
+		return 0;
 	if (w->at || place->taken) {
 		w->begin(place);
-		for (unsigned long i = 0; i < place->taken && skip(w, &scratch); i++)
-			;
+		for (unsigned long i = 0; i < place->taken && !err; i++)
+			err = skip(w, &scratch);
 		buffer_free(&scratch);
 	}
-	w->at = place;
+	if (err != ENOMEM) {            /* at the end, all of it may have been taken */
+		w->at = place;
+		return 0;
+	}
+	w->end();
+	w->at = NULL;
+	errno = ENOMEM;
+	return ENOMEM;
 }
 
 static int begin_anew(struct walk *w, struct place *place)
@@ -151,8 +159,9 @@ static int take(struct walk *w, struct place *place, void *entry, char *buf, siz
 	int err;
 
 	sys_lock(&w->lock);
-	go_to(w, place);
-	err = w->next(entry, buf, n, host_err);
+	err = go_to(w, place);
+	if (!err)
+		err = w->next(entry, buf, n, host_err);
 	if (!err)
 		place->taken++;
 	sys_unlock(&w->lock);
@@ -238,8 +247,7 @@ static void *next_outside(struct walk *w, void *(*real)(void))
 	void *entry;
 
 	sys_lock(&w->lock);
-	go_to(w, &w->outside);
-	entry = real();
+	entry = go_to(w, &w->outside) ? NULL : real();
 	if (entry)
 		w->outside.taken++;
 	sys_unlock(&w->lock);

@@ -23,6 +23,7 @@ struct work {
 struct family {
 	const char *name;
 	void (*use)(struct work *w);
+	bool once;                      /* it would see more or less a second time in one process */
 };
 
 extern const struct family families[];
