@@ -7,8 +7,14 @@
  *
  * A slot is cold (nothing resident, no thread control block), hot (idle, ready to use), or in use. A kernel
  * thread keeps some hot slots of the default size for itself, without a lock; the rest of the hot ones are in
- * a common list, up to HOT_BYTES for each size; beyond that an idle slot is made cold and its pages are
+ * a common list, up to HOT_BYTES of memory for each size; beyond that an idle slot is made cold and its pages are
  * returned. Slabs are never unmapped: a stale handle must find a freed call, not a fault.
+ *
+ * How much memory an idle slot has depends on how deep its users went, mostly two pages of seventeen. So the kernel is asked
+ * about one in LOOK_EVERY, and as many are kept as fit by the mean of that. Making a cold slot ready costs some 5 us, and
+ * a program that has a thousand threads at a time, makes and ends them again and again, would pay it for each. Rejected:
+ * counting whole stacks (keeps too few, or too much where they are deep); returning what is below the top pages of each
+ * (a system call each time).
  *
  * stack_lock protects classes, slabs and common lists; nests inside nothing. Nothing here runs in signal context,
  * except stack_in_guard(), which reads what never changes while the slot is in use.
@@ -32,8 +38,10 @@
 #define GUARD_SIZE (4 * ARCH_PAGE_SIZE)
 #define SLAB_BYTES (4u << 20)
 #define SLAB_SLOTS_MAX 1024
-#define HOT_BYTES (8u << 20)    /* of stacks idle in a common list */
+#define HOT_BYTES (64u << 20)   /* of memory in the idle slots of a common list */
 #define HOT_MIN 2
+#define LOOK_EVERY 32           /* slots that come into a common list, for each one looked at */
+#define LOOK_PAGES 256
 
 /* all slots of one stack size */
 struct stint_class {
@@ -45,6 +53,8 @@ struct stint_class {
 	struct slab *cold;              /* those with cold slots */
 	struct stint *hot;
 	unsigned nhot, hot_max;
+	unsigned until_look;
+	size_t mean;                    /* bytes of memory that an idle slot has */
 };
 
 struct slab {
@@ -52,13 +62,14 @@ struct slab {
 	struct stint_class *cls;
 	char *base;
 	unsigned ncold;
-	unsigned char *made;            /* of each slot: MADE, KNOWN */
+	unsigned char *made;            /* of each slot: MADE, KNOWN, GUARDED */
 	unsigned cold[];                /* indices, a stack */
 };
 
 enum {
 	MADE = 1,       /* it has a thread control block */
-	KNOWN = 2       /* valgrind was told that it is a stack */
+	KNOWN = 2,      /* valgrind was told that it is a stack */
+	GUARDED = 4     /* the guard is there, also while it is cold */
 };
 
 static struct sys_lock stack_lock;
@@ -101,6 +112,12 @@ static struct stint *slot_stint(const struct slab *slab, unsigned i)
 
 /* --- classes and slabs, under stack_lock ------------------------------------------------------- */
 
+static void keep_mean(struct stint_class *c, size_t mean)
+{
+	c->mean = mean;
+	c->hot_max = HOT_BYTES / mean > HOT_MIN ? (unsigned)(HOT_BYTES / mean) : HOT_MIN;
+}
+
 static struct stint_class *class_locked(size_t stack_size)
 {
 	struct stint_class *c;
@@ -116,7 +133,7 @@ static struct stint_class *class_locked(size_t stack_size)
 	c->slots_per_slab = SLAB_BYTES / c->slot_size ? SLAB_BYTES / c->slot_size : 1;
 	if (c->slots_per_slab > SLAB_SLOTS_MAX)
 		c->slots_per_slab = SLAB_SLOTS_MAX;
-	c->hot_max = HOT_BYTES / stack_size > HOT_MIN ? HOT_BYTES / stack_size : HOT_MIN;
+	keep_mean(c, c->slot_size);
 	c->next = classes;
 	classes = c;
 	return c;
@@ -189,8 +206,9 @@ static struct stint *warm_locked(struct stint_class *c, struct kthread *kt)
 		c->cold = slab->next_cold;
 	slot = slab->base + i * c->slot_size;
 	s = slot_stint(slab, i);
-	if (install_guard(slot))
+	if (!(slab->made[i] & GUARDED) && install_guard(slot))
 		goto put_back;
+	slab->made[i] |= GUARDED;
 	lay_out(s, slab, slot);
 	s->kt = kt;
 	if (tcb_make(s))
@@ -216,13 +234,71 @@ static void chill_locked(struct stint *s)
 	cold_locked(slab, i);
 }
 
+/* --- the common lists, under stack_lock --------------------------------------------------------- */
+
+/* bytes of @s's slot that are resident, the guard apart; all of them where that is not known */
+static size_t resident(const struct stint *s)
+{
+	size_t size = s->size_class->slot_size - GUARD_SIZE, found = 0;
+	unsigned char pages[LOOK_PAGES];
+
+	if (size > LOOK_PAGES * ARCH_PAGE_SIZE ||
+	    sys_raw(SYS_mincore, s->stack_lo, size, pages, 0))
+		return size;
+	for (size_t i = 0; i < size / ARCH_PAGE_SIZE; i++)
+		found += pages[i] & 1;
+	return found * ARCH_PAGE_SIZE;
+}
+
+static void look_locked(struct stint_class *c, const struct stint *s)
+{
+	size_t seen = resident(s);
+
+	c->until_look = LOOK_EVERY;
+	keep_mean(c, c->mean - c->mean / 8 + (seen + 7) / 8);
+}
+
+static struct stint *take_hot_locked(struct stint_class *c)
+{
+	struct stint *s = c->hot;
+
+	c->hot = s->next_free;
+	c->nhot--;
+	return s;
+}
+
+static void put_common_locked(struct stint *s)
+{
+	struct stint_class *c = s->size_class;
+
+	if (!c->until_look--)
+		look_locked(c, s);
+	if (c->nhot >= c->hot_max) {
+		chill_locked(s);
+		if (c->nhot > c->hot_max)       /* they have become deeper */
+			chill_locked(take_hot_locked(c));
+		return;
+	}
+	s->next_free = c->hot;
+	c->hot = s;
+	c->nhot++;
+}
+
 /* --- getting and putting ----------------------------------------------------------------------- */
 
 static size_t default_size(void)
 {
-	return settings.stack_size;
+	return page_round(settings.stack_size);
 }
 
+static void cache(struct kthread *kt, struct stint *s)
+{
+	s->next_free = kt->slots;
+	kt->slots = s;
+	kt->nslots++;
+}
+
+/* one, and of the default size some for the next times, if there are hot ones */
 static struct stint *get_common(struct kthread *kt, size_t size)
 {
 	struct stint_class *c;
@@ -230,28 +306,33 @@ static struct stint *get_common(struct kthread *kt, size_t size)
 
 	sys_lock(&stack_lock);
 	c = class_locked(size);
-	if (c && c->hot) {
-		s = c->hot;
-		c->hot = s->next_free;
-		c->nhot--;
-	} else if (c) {
+	if (c && c->hot)
+		s = take_hot_locked(c);
+	else if (c)
 		s = warm_locked(c, kt);
-	}
+	while (c && c->hot && size == default_size() && kt->nslots < CACHED_SLOTS / 2)
+		cache(kt, take_hot_locked(c));
 	sys_unlock(&stack_lock);
 	return s;
 }
 
 static void put_common(struct stint *s)
 {
-	struct stint_class *c = s->size_class;
-
 	sys_lock(&stack_lock);
-	if (c->nhot < c->hot_max) {
-		s->next_free = c->hot;
-		c->hot = s;
-		c->nhot++;
-	} else {
-		chill_locked(s);
+	put_common_locked(s);
+	sys_unlock(&stack_lock);
+}
+
+/* of @kt's cache, all but @left */
+static void pass_on(struct kthread *kt, unsigned left)
+{
+	sys_lock(&stack_lock);
+	while (kt->nslots > left) {
+		struct stint *s = kt->slots;
+
+		kt->slots = s->next_free;
+		kt->nslots--;
+		put_common_locked(s);
 	}
 	sys_unlock(&stack_lock);
 }
@@ -279,24 +360,18 @@ struct stint *stack_get(struct kthread *kt, size_t size)
 
 void stack_put(struct kthread *kt, struct stint *s)
 {
-	if (likely(kt && kt->nslots < CACHED_SLOTS && s->size_class->stack_size == page_round(default_size()))) {
-		s->next_free = kt->slots;
-		kt->slots = s;
-		kt->nslots++;
-	} else {
+	if (unlikely(!kt || s->size_class->stack_size != default_size())) {
 		put_common(s);
+		return;
 	}
+	if (unlikely(kt->nslots >= CACHED_SLOTS))
+		pass_on(kt, CACHED_SLOTS / 2);
+	cache(kt, s);
 }
 
 void stack_flush(struct kthread *kt)
 {
-	while (kt->slots) {
-		struct stint *s = kt->slots;
-
-		kt->slots = s->next_free;
-		put_common(s);
-	}
-	kt->nslots = 0;
+	pass_on(kt, 0);
 }
 
 void stack_each(void (*fn)(struct stint *s, void *arg), void *arg)

@@ -121,6 +121,48 @@ START_TEST(visits_all)
 }
 END_TEST
 
+static size_t counted_size;
+
+static void count_size(struct stint *s, void *arg)
+{
+	if (stack_size(s) == counted_size)
+		++*(int *)arg;
+}
+
+/* @n slots at once, used down to @depth bytes each, and put back: how many of this size are ready afterwards */
+static int left_ready(size_t size, int n, size_t depth)
+{
+	struct stint **s = malloc((size_t)n * sizeof(*s));
+	int ready = 0;
+
+	ck_assert_ptr_nonnull(s);
+	for (int i = 0; i < n; i++) {
+		s[i] = stack_get(here(), size);
+		ck_assert_ptr_nonnull(s[i]);
+		memset((void *)(s[i]->stack_hi - depth), 0x55, depth);
+	}
+	for (int i = 0; i < n; i++)
+		put(s[i]);
+	counted_size = size;
+	stack_each(count_size, &ready);
+	free(s);
+	return ready;
+}
+
+/* As many stay ready as have 64 MiB of memory: all shallow ones here, but few that are deep. */
+START_TEST(keeps_by_memory)
+{
+	int ready;
+
+	ck_assert_int_eq(left_ready(72 << 10, 2000, 64), 2000);
+	ck_assert_int_le(left_ready(900 << 10, 150, 890 << 10), 64 * 1024 / 890);
+	/* the first ones have become deep */
+	ready = left_ready(72 << 10, 2000, 70 << 10);
+	ck_assert_int_le(ready, 2 * 64 * 1024 / 70);
+	ck_assert_int_ge(ready, 64 * 1024 / 70 / 4);
+}
+END_TEST
+
 static int touch_in_child(uintptr_t addr)
 {
 	const struct rlimit no_core = { 0, 0 };
@@ -162,4 +204,4 @@ START_TEST(guards)
 }
 END_TEST
 
-UNIT_MAIN("stack", bounds, disjoint, reuse, visits_all, guards)
+UNIT_MAIN("stack", bounds, disjoint, reuse, visits_all, keeps_by_memory, guards)
