@@ -38,7 +38,11 @@
 #include "tcb.h"
 #include "tick.h"
 
+#define JUMPED (-1)             /* in place of an errno value: the program jumps to a frame around this one */
+
 static struct sys_lock children_lock;
+
+static void jump_on(struct stint *s, struct stint *up, bool launched) __attribute__((noinline, noreturn));
 
 void call_fork_prepare(void)
 {
@@ -227,6 +231,8 @@ static inline __attribute__((always_inline)) int finish(struct stint *s, struct 
 		s->stopped = now;
 		publish(s, STATE_PAUSED);
 		return EAGAIN;
+	case STATE_JUMPED:
+		return JUMPED;
 	default:
 		s->stopped = now;
 		publish(s, STATE_TIMED_OUT);
@@ -234,7 +240,7 @@ static inline __attribute__((always_inline)) int finish(struct stint *s, struct 
 	}
 }
 
-/* @s is RUNNING and ours, and @up (the call we are in, or NULL) has preemption disabled */
+/* @s is RUNNING and ours, and @up (the call we are in, or NULL) has preemption disabled. 0, an errno value, or JUMPED. */
 static inline __attribute__((always_inline)) int run(struct stint *s, struct kthread *kt, struct stint *up,
                                                       stint_ns timeout, int before)
 {
@@ -313,7 +319,8 @@ static struct stint *launch(const struct stint_attr *attr, stint_fn *fn, void *a
 		publish(s, STATE_READY);
 	} else {
 		s->state = STATE_RUNNING;
-		run(s, kt, up, timeout, STATE_READY);
+		if (unlikely(run(s, kt, up, timeout, STATE_READY) == JUMPED))
+			jump_on(s, up, true);
 	}
 	return s;
 }
@@ -417,7 +424,10 @@ static inline __attribute__((always_inline)) int resume(struct stint *s, struct 
 		return kt ? ETIMEDOUT : no_kthread(err);
 	}
 	adopt(s, up);
-	return run(s, kt, up, timeout, before);
+	err = run(s, kt, up, timeout, before);
+	if (unlikely(err == JUMPED))
+		jump_on(s, up, false);
+	return err;
 }
 
 int stint_resume(stint_t *s, stint_ns timeout)
@@ -479,7 +489,7 @@ static void drop_cleanups(struct stint *s)
 }
 
 /*
- * The rest of a cancel. Functions of libc that the call left in the middle come first, the innermost before the others: each
+ * The rest of a cancel, or of an exit (s->how). Functions of libc that the call left in the middle come first, the innermost before the others: each
  * goes on in its own frame, above us, and its wrapper comes back here by call_wind_up().
  */
 static const struct arch_context *wind_up(struct stint *s)
@@ -487,8 +497,9 @@ static const struct arch_context *wind_up(struct stint *s)
 	s->depth = 1;
 	while (s->callouts)
 		s->callouts->end(s->callouts);
-	ledger_release(s);
-	return leave_for_good(s, STATE_CANCELLED);
+	if (s->how == STATE_CANCELLED)
+		ledger_release(s);
+	return leave_for_good(s, s->how);
 }
 
 void call_wind_up(struct stint *s)
@@ -499,12 +510,30 @@ void call_wind_up(struct stint *s)
 	__builtin_unreachable();
 }
 
+void call_exit(struct stint *s, void *result)
+{
+	struct arch_context gone;
+
+	tcb_finish();
+	preempt_disable(s);
+	tcb_forget_pushed();
+	s->handler_sp = 0;
+	if (!s->ending) {               /* else in a cleanup: the cancel goes on */
+		s->ending = true;
+		s->how = STATE_COMPLETE;
+		s->result = result;
+	}
+	arch_switch(&gone, wind_up(s));
+	__builtin_unreachable();
+}
+
 /* on the call's own stack, below its last frame: the cleanups may refer to its frames */
 static const struct arch_context *cancel_main(struct stint *s)
 {
 	struct cleanup c;
 	bool more;
 
+	s->how = STATE_CANCELLED;
 	while (more = pop_cleanup(s, &c), more) {
 		preempt_enable(s, NULL);
 		c.fn(c.arg);
@@ -513,6 +542,7 @@ static const struct arch_context *cancel_main(struct stint *s)
 	preempt_enable(s, NULL);
 	tcb_finish();
 	preempt_disable(s);
+	tcb_forget_pushed();
 	return wind_up(s);
 }
 
@@ -579,6 +609,44 @@ static void end_children(struct stint *s, struct kthread *kt, struct stint *up)
 		if ((before == STATE_COMPLETE || before == STATE_CANCELLED) && claim(c, before))
 			release(c, kt);
 	}
+}
+
+/* --- jumping out ------------------------------------------------------------------------------- */
+
+struct stint *call_left_by(struct stint *s, uintptr_t sp)
+{
+	uintptr_t from;
+
+	if (likely(on_own_stack(s, sp)) || !on_own_stack(s, (uintptr_t)__builtin_frame_address(0)))
+		return NULL;
+	for (; !s->ending && s->parent; s = s->parent)
+		if (on_own_stack(s->parent, sp))
+			return s;
+	from = (uintptr_t)s->ret.sp;
+	return !s->ending && sp >= from && tcb_native_stack_has(s->kt->tp, from, sp) ? s : NULL;
+}
+
+void call_jump_out(struct stint *s, struct stint *left, const struct call_jump *jump)
+{
+	preempt_disable(s);
+	left->jump = jump;
+	preempt_leave(s, left, STATE_JUMPED);
+	__builtin_unreachable();
+}
+
+/* the program has jumped out of @s, to a frame around ours: it is cancelled first, and what it jumps with is in its memory */
+static void jump_on(struct stint *s, struct stint *up, bool launched)
+{
+	struct call_jump jump = *s->jump;
+	struct kthread *kt = s->kt;
+
+	s->stopped = clock_now();
+	end_call(s, kt, up);
+	if (launched && claim(s, STATE_CANCELLED))
+		release(s, kt);
+	if (up)
+		preempt_enable(up, NULL);
+	jump.go(&jump);
 }
 
 static int cancel(struct stint *s, struct stint *up)

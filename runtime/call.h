@@ -4,10 +4,35 @@
 #ifndef STINT_CALL_INTERNAL_H
 #define STINT_CALL_INTERNAL_H
 
+#include <setjmp.h>
+#include <stdint.h>
+
 struct stint;
 
 /* For a wrapper whose function of libc has returned because of a cancel (struct callout): the cancel goes on. */
 void call_wind_up(struct stint *s) __attribute__((noreturn));
+
+/*
+ * The call @s is over, with @result, though its function has not returned (pthread_exit). On its own stack, below all that
+ * is of interest there.
+ */
+void call_exit(struct stint *s, void *result) __attribute__((noreturn));
+
+/* a jump of the program's: @go does it, with @env and @value */
+struct call_jump {
+	void (*go)(const struct call_jump *jump) __attribute__((noreturn));
+	struct __jmp_buf_tag env;
+	int value;
+};
+
+/* The outermost call that a jump from the running call @s to where the stack pointer is @sp would leave; NULL: none. */
+struct stint *call_left_by(struct stint *s, uintptr_t sp);
+
+/*
+ * The program jumps from @s out of @left: whoever launched or resumed @left cancels it, and then does @jump. If that was
+ * stint_launch(), which does not return now, @left is freed as well.
+ */
+void call_jump_out(struct stint *s, struct stint *left, const struct call_jump *jump) __attribute__((noreturn));
 
 void call_fork_prepare(void);
 void call_fork_done(void);

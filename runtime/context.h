@@ -38,6 +38,7 @@
 #define STINT_NAME_SIZE 32
 #define CLEANUPS_INLINE 4
 
+struct call_jump;
 struct kthread;
 struct slab;
 struct stint_class;
@@ -50,7 +51,8 @@ enum {
 	STATE_TIMED_OUT = 1 + STINT_TIMED_OUT,
 	STATE_PAUSED = 1 + STINT_PAUSED,
 	STATE_COMPLETE = 1 + STINT_COMPLETE,
-	STATE_CANCELLED = 1 + STINT_CANCELLED
+	STATE_CANCELLED = 1 + STINT_CANCELLED,
+	STATE_JUMPED                    /* only as "how": the program jumps out of it, see call_jump_out() */
 };
 
 /* what libc's functions keep for a call in place of static memory: the head of what interpose/statics.c makes */
@@ -121,12 +123,15 @@ struct stint {
 	struct cleanup cleanups[CLEANUPS_INLINE];
 	struct cleanup_block *more_cleanups;
 	struct callout *callouts;       /* the innermost, or NULL */
+	const struct call_jump *jump;   /* the one that leaves it, when it came back JUMPED */
 	struct statics *statics;        /* or NULL: it used none yet */
 	struct cds_list_head children;  /* calls launched or resumed in it, not freed */
 	struct cds_list_head sibling;   /* in the parent's children, or empty */
 
 	/* signal mask, see preempt.c */
 	uint64_t mask, caller_mask;
+
+	_Alignas(16) char exception[32];        /* what unwinds it for pthread_exit(): outlasts the frames */
 
 	/* its slot, see stack.c and tcb.c */
 	struct stint *next_free;

@@ -111,8 +111,10 @@ static int step_signals(void)
 
 	if (!err)
 		err = guard_init();
-	if (!err)
+	if (!err) {
 		signals_adopt();
+		signals_adopt_set_ids();
+	}
 	return err ? fail(err, "a signal handler cannot be installed") : 0;
 }
 

@@ -23,6 +23,7 @@ libstint_core_la_SOURCES = \
 	runtime/arch/x86_64/switch.S \
 	runtime/arch/x86_64/unwind.c \
 	runtime/arch/x86_64/unwind.h \
+	runtime/arch/x86_64/vfork.S \
 	runtime/call.c \
 	runtime/call.h \
 	runtime/checker.h \
@@ -108,6 +109,7 @@ libstint_interpose_la_SOURCES = \
 	runtime/interpose/texts.c \
 	runtime/interpose/threads.c \
 	runtime/interpose/times.c \
+	runtime/interpose/unfit.c \
 	runtime/interpose/walks.c
 # no sanitizer: theirs calls our wrappers before it has set itself up, and instrumented code would fault.
 libstint_interpose_la_CFLAGS = $(RUNTIME_CFLAGS) -fno-builtin -fno-sanitize=all

@@ -15,6 +15,8 @@
 #include "signals.h"
 #include "sys.h"
 
+#define SIGNAL_SET_IDS 33       /* __SIGRTMIN + 1 */
+
 struct action {
 	struct sigaction copy[2];
 	unsigned current;               /* release by the writer, acquire by handlers */
@@ -218,6 +220,45 @@ void signals_adopt(void)
 		    seen.sa_sigaction != trampoline)
 			set_locked(signo, &seen, NULL);
 	unlock(&mask);
+}
+
+/* --- libc's own signal for changing user and group ids in all threads --------------------------- */
+
+/* struct sigaction as the kernel has it; libc hides its own signals from sigaction() */
+struct kernel_action {
+	signal_handler *handler;
+	unsigned long flags;
+	void (*restorer)(void);
+	uint64_t mask;
+};
+
+static signal_handler *libc_set_ids;
+
+/*
+ * libc's handler looks for a mark in the control block of the thread that it sent the signal to, and clears it there: without
+ * that, the thread waits for ever when it ends. On a call it would look at the call.
+ */
+static void on_set_ids(int signo, siginfo_t *info, void *uc)
+{
+	struct stint *s = self();
+
+	if (s)
+		arch_set_tp(s->kt->tp);
+	libc_set_ids(signo, info, uc);
+	if (s)
+		arch_set_tp(s->tp);
+}
+
+void signals_adopt_set_ids(void)
+{
+	struct kernel_action act;
+
+	if (libc_set_ids || sys_raw(SYS_rt_sigaction, SIGNAL_SET_IDS, NULL, &act, sizeof(act.mask)) || !act.handler)
+		return;
+	libc_set_ids = act.handler;
+	barrier();
+	act.handler = on_set_ids;
+	sys_raw(SYS_rt_sigaction, SIGNAL_SET_IDS, &act, NULL, sizeof(act.mask));
 }
 
 void signals_fork_prepare(void)

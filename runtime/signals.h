@@ -24,6 +24,10 @@ int signals_own(int signo, signal_handler *fn, int flags, bool alone);
 /* put the trampoline around the handlers that the program has already; at start */
 void signals_adopt(void);
 
+/* put ours in front of libc's handler of the signal by which it has all threads change their ids; once libc has it, that is
+ * when it has made a thread */
+void signals_adopt_set_ids(void);
+
 /* in the handler of a signal we own: do what the program wants done with it. Returns false when that is the
  * default action, which the caller then has to bring about. */
 bool signals_forward_insig(int signo, siginfo_t *info, void *uc);

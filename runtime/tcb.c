@@ -60,6 +60,7 @@
 #define LAST_FAKE_TID 0x3fffffff
 #define CACHE_WORDS 8
 #define ANCHOR_STACK (64 * 1024)
+#define MAIN_STACK_GAP ((uintptr_t)128 << 20)
 
 struct key {
 	uintptr_t seq;                  /* odd while the key is in use */
@@ -676,6 +677,28 @@ int tcb_fresh(struct stint *s)
 	return err;
 }
 
+/*
+ * libc notes a thread's stack, and of the main thread only where it ends. Its stack has an unmapped gap of at least as much
+ * below it; so what is further down is no frame of it, and it was not from there that the call was launched.
+ */
+bool tcb_native_stack_has(const void *tp, uintptr_t from, uintptr_t sp)
+{
+	uintptr_t lo, hi;
+
+	if (!layout.stack_block)
+		return false;
+	lo = AT(tp, layout.stack_block, uintptr_t);
+	hi = lo + AT(tp, layout.stack_block + 8, size_t);
+	if (!lo)
+		lo = hi - MAIN_STACK_GAP;
+	return from >= lo && from <= sp && sp < hi;
+}
+
+bool tcb_is_of_call(const void *tp)
+{
+	return layout.tid && AT(tp, layout.tid, int) >= FIRST_FAKE_TID;
+}
+
 static void run_key_destructors(void)
 {
 	char *used = (char *)arch_tp() + layout.specific + KEYS_INLINE * sizeof(void *);
@@ -705,6 +728,17 @@ void tcb_finish(void)
 		run_key_destructors();
 	if (unlikely(uselocale((locale_t)0) != LC_GLOBAL_LOCALE))
 		uselocale(LC_GLOBAL_LOCALE);
+}
+
+void __pthread_unregister_cancel(__pthread_unwind_buf_t *buf);
+
+/* the list begins with what was pushed before the one that is popped */
+void tcb_forget_pushed(void)
+{
+	__pthread_unwind_buf_t none;
+
+	memset(&none, 0, sizeof(none));
+	__pthread_unregister_cancel(&none);
 }
 
 void tcb_fork_prepare(void)

@@ -28,8 +28,15 @@ int tcb_fresh(struct stint *s);         /* for the next call: initial thread var
 /* on the stint itself, at its end: thread_local and key destructors, locale, errno */
 void tcb_finish(void);
 
+/* On the stint itself, where it ends before its function returns: what pthread_cleanup_push() has pushed is not there any more. */
+void tcb_forget_pushed(void);
+
 /* after dlopen or dlclose: new static TLS is initialised in all blocks, see tcb.c */
 void tcb_modules_changed(void);
+
+/* whether the stack of the kernel thread with thread pointer @tp has @sp, above @from, which is on it */
+bool tcb_native_stack_has(const void *tp, uintptr_t from, uintptr_t sp);
+bool tcb_is_of_call(const void *tp);    /* whether that thread is a call */
 
 int tcb_anchor_start(void);             /* again, in a forked child; 0 or an errno value */
 void *tcb_robust_head(void *tp);

@@ -46,6 +46,7 @@ endif
 interpose_tests = \
 	tests/interpose/callbacks \
 	tests/interpose/families \
+	tests/interpose/forbidden \
 	tests/interpose/handles \
 	tests/interpose/locks \
 	tests/interpose/resources \
@@ -133,6 +134,7 @@ tests_interpose_callbacks_LDADD = libstint.la
 tests_interpose_cxx_SOURCES = tests/interpose/cxx.cc
 tests_interpose_cxx_LDADD = libstint.la
 tests_interpose_families_LDADD = libstint.la
+tests_interpose_forbidden_LDADD = libstint.la
 tests_interpose_handles_LDADD = libstint.la
 tests_interpose_locks_LDADD = libstint.la
 tests_interpose_resources_LDADD = libstint.la

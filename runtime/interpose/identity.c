@@ -6,7 +6,8 @@
  * a call, libc would count that thread among the others and leave a mark on it that holds it up when it ends. So
  * the call takes on the identity of the kernel thread, as it does for fork() (process.c).
  *
- * Left: a signal that another thread sends this way to a kernel thread that is running a call leaves that mark.
+ * A signal that another thread sends this way to a kernel thread that is running a call is taken as that thread, too
+ * (signals.c).
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -9,6 +9,11 @@
  *
  * daemon() and forkpty() fork inside libc, where we would not see it: in a call they are made of our fork().
  *
+ * vfork() in a call is fork(): its child would work on the call's books, which its parent needs, and return from the wrapper
+ * before the parent does. Outside it has to be passed on by a jump (vfork.S).
+ *
+ * _Fork() runs no handlers. What its child may do needs none; ticks it has none, so that a call runs on in it to its end.
+ *
  * exit: runs to the end of the process, whatever the call's deadline says.
  */
 #define _GNU_SOURCE
@@ -69,10 +74,10 @@ __attribute__((constructor)) static void at_load(void)
 
 /* errno is the kernel thread's own while we are on its identity, and must not change; noinline, because the compiler
  * believes that errno does not move within a function */
-static __attribute__((noinline)) pid_t fork_on_native(int *err)
+static __attribute__((noinline)) pid_t fork_on_native(pid_t (*real)(void), int *err)
 {
 	int saved = errno;
-	pid_t pid = REAL(fork)();
+	pid_t pid = real();
 
 	*err = errno;
 	errno = saved;
@@ -95,23 +100,37 @@ static void tick_in_child(struct stint *s)
 		tick_ensure(s->kt, clock_now(), s->eff);
 }
 
-WRAPPER pid_t fork(void)
+static pid_t fork_by(struct stint *s, pid_t (*real)(void), const void *caller)
 {
-	struct stint *s = self();
 	pid_t pid;
 	int err;
 
-	if (likely(!s))
-		return REAL(fork)();
 	preempt_disable(s);
 	arch_set_tp(s->kt->tp);
-	pid = fork_on_native(&err);
+	pid = fork_on_native(real, &err);
 	arch_set_tp(s->tp);
-	if (pid == 0)
+	if (pid == 0 && real == REAL(fork))
 		tick_in_child(s);
 	set_errno(pid, err);
-	preempt_enable(s, caller_address());
+	preempt_enable(s, caller);
 	return pid;
+}
+
+WRAPPER pid_t fork(void)
+{
+	return likely(!self()) ? REAL(fork)() : fork_by(self(), REAL(fork), caller_address());
+}
+
+WRAPPER pid_t _Fork(void)
+{
+	return likely(!self()) ? REAL(_Fork)() : fork_by(self(), REAL(_Fork), caller_address());
+}
+
+/* vfork.S jumps here */
+pid_t vfork_in_call(void);
+pid_t vfork_in_call(void)
+{
+	return fork_by(self(), REAL(fork), caller_address());
 }
 
 pid_t __fork(void);

@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdbool.h>
 
+#include "../call.h"
 #include "../kthread.h"
 #include "../settings.h"
 #include "../signals.h"
@@ -162,11 +163,30 @@ static void leave_callouts(struct stint *s, uintptr_t sp)
 	}
 }
 
-/* A jump may restore a signal mask without a function that we see; in a call it can only be one the call had. */
-static void before_jump(const struct __jmp_buf_tag *env)
+static void __attribute__((noreturn)) jump_from_there(const struct call_jump *jump)
 {
-	struct stint *s = self();
+	struct __jmp_buf_tag env = jump->env;
 
+	siglongjmp(&env, jump->value);
+}
+
+/* Out of calls: to a frame of the program's that is around them. */
+static void jump_out(struct stint *s, struct stint *left, const struct __jmp_buf_tag *env, int value)
+{
+	const struct call_jump jump = { jump_from_there, *env, value };
+
+	if (s->handler_sp)
+		preempt_jumped(s);
+	call_jump_out(s, left, &jump);
+}
+
+/* A jump may restore a signal mask without a function that we see; in a call it can only be one the call had. */
+static void before_jump(const struct __jmp_buf_tag *env, int value)
+{
+	struct stint *s = self(), *left;
+
+	if (s && (left = call_left_by(s, arch_jump_sp(env->__jmpbuf)), unlikely(left)))
+		jump_out(s, left, env, value);
 	if (s && unlikely(s->callouts))
 		leave_callouts(s, arch_jump_sp(env->__jmpbuf));
 	if (s && s->handler_sp)
@@ -177,21 +197,21 @@ static void before_jump(const struct __jmp_buf_tag *env)
 
 WRAPPER void longjmp(jmp_buf env, int value)
 {
-	before_jump(env);
+	before_jump(env, value);
 	REAL(longjmp)(env, value);
 	__builtin_unreachable();
 }
 
 WRAPPER void _longjmp(jmp_buf env, int value)
 {
-	before_jump(env);
+	before_jump(env, value);
 	REAL(_longjmp)(env, value);
 	__builtin_unreachable();
 }
 
 WRAPPER void siglongjmp(sigjmp_buf env, int value)
 {
-	before_jump(env);
+	before_jump(env, value);
 	REAL(siglongjmp)(env, value);
 	__builtin_unreachable();
 }
@@ -200,7 +220,7 @@ extern void __longjmp_chk(sigjmp_buf env, int value) __attribute__((noreturn));
 
 WRAPPER void __longjmp_chk(sigjmp_buf env, int value)
 {
-	before_jump(env);
+	before_jump(env, value);
 	REAL(__longjmp_chk)(env, value);
 	__builtin_unreachable();
 }

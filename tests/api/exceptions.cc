@@ -4,6 +4,8 @@
  */
 #include "../test.h"
 
+#include <pthread.h>
+
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -104,6 +106,46 @@ static void paused_in_handler()
 	stint_free(s);
 }
 
+/* pthread_exit() ends the call, and leaves its frames as it does a thread's */
+static int passed;
+
+static void ends_deep(int depth)
+{
+	counted guard(depth);
+
+	try {
+		if (depth == 0 && alive)
+			pthread_exit(&passed);
+		if (depth)
+			ends_deep(depth - 1);
+	} catch (...) {
+		passed++;
+		throw;
+	}
+}
+
+static void *ends(void *arg)
+{
+	counted guard(1);
+
+	ends_deep(5);
+	return arg;
+}
+
+static void ended_by_exit()
+{
+	stint_t *s;
+
+	passed = 0;
+	s = stint_launch(ends, NULL, STINT_S(100));
+	CHECK(s);
+	CHECK(stint_is_complete(s));
+	CHECK(stint_result(s) == &passed);
+	CHECK_INT(passed, ==, 6);
+	CHECK_INT(alive, ==, 0);
+	stint_free(s);
+}
+
 int main()
 {
 	int numbers[2] = { 0, 1 };
@@ -113,6 +155,7 @@ int main()
 	test_watchdog();
 	rng_seed(&r, test_seed());
 	paused_in_handler();
+	ended_by_exit();
 	for (int i = 0; i < 2; i++) {
 		s[i] = stint_launch(throws, &numbers[i], STINT_US(100));
 		CHECK(s[i]);

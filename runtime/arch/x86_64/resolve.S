@@ -75,7 +75,7 @@ resolve_common:
 real_functions:
 
 	.set	row, 0
-.macro stub_row
+.macro stub_row name
 	.text
 	.type	stub_\@, @function
 stub_\@:
@@ -86,11 +86,16 @@ stub_\@:
 	.cfi_endproc
 	.size	stub_\@, . - stub_\@
 	.data
+	.ifc	\name, vfork
+	.globl	real_vfork
+	.hidden	real_vfork
+real_vfork:
+	.endif
 	.quad	stub_\@
 	.set	row, row + 1
 .endm
 
-#define WRAPPED_FN(name, family) stub_row
+#define WRAPPED_FN(name, family) stub_row name
 #include "../../interpose/table.def"
 
 	.size	real_functions, . - real_functions
