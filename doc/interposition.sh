@@ -49,6 +49,7 @@ sed -n 's/^\([A-Z]*\)_FN(\([A-Za-z0-9_]*\), *\([^)]*\))$/\1 \3 \2/p' "$table" |
 		title["libc"] = "the rest"
 		title["ld.so"] = "dynamic linker"
 		title["locale"] = "locale, dates, conversions"
+		title["getopt"] = "options of a command line"
 		title["guard"] = "local static variables of C++"
 		title["handles"] = "handles of other kinds"
 		title["rawcall"] = "by number"

@@ -135,6 +135,8 @@ static const struct arch_context *leave_for_good(struct stint *s, int how)
 {
 	if (unlikely(s->own_mask))
 		preempt_mask_out(s);
+	if (unlikely(s->own_vars))
+		s->statics->swap_vars(s->statics);
 	s->inner = NULL;
 	s->how = how;
 	s->kt->current = s->parent;
@@ -284,7 +286,7 @@ static void set_up(struct stint *s, const struct stint_attr *attr, stint_fn *fn,
 	s->parent = s->inner = NULL;
 	s->ctx.tp = s->tp;
 	s->depth = s->user_depth = 0;
-	s->pending = s->ending = s->lock_wait = s->own_mask = false;
+	s->pending = s->ending = s->lock_wait = s->own_mask = s->own_vars = false;
 	s->handler_sp = 0;
 	s->started = s->ended = s->stopped = s->cpu = 0;
 	s->resumes = s->preemptions = s->deferrals = 0;
@@ -574,7 +576,7 @@ static void end_call(struct stint *s, struct kthread *kt, struct stint *up)
 	s->parent = up;
 	s->inner = NULL;
 	s->ending = true;
-	s->lock_wait = false;
+	s->lock_wait = s->own_vars = false;
 	s->handler_sp = 0;
 	s->depth = 1;
 	s->deadline = NEVER;

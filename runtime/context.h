@@ -58,6 +58,7 @@ enum {
 /* what libc's functions keep for a call in place of static memory: the head of what interpose/statics.c makes */
 struct statics {
 	void (*free)(struct statics *statics);
+	void (*swap_vars)(struct statics *statics);     /* of a call with own_vars; in signal context */
 };
 
 /*
@@ -97,6 +98,7 @@ struct stint {
 	bool ending;                    /* the function has returned, or it is being cancelled */
 	bool lock_wait;                 /* depth covers a wait: may be stopped at a system call (mutex.c) */
 	bool own_mask;                  /* it changed the signal mask: mask and caller_mask count */
+	bool own_vars;                  /* it has variables of libc's (getopt's) that are exchanged when it is switched */
 	int state;                      /* STATE_...; moved by compare-and-swap, stored with release */
 	int how;                        /* how it came back: a STATE_... value */
 	uintptr_t handler_sp;           /* frame of the user's signal handler running on it, or 0 */

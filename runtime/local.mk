@@ -75,6 +75,7 @@ libstint_interpose_la_SOURCES = \
 	runtime/interpose/dl.c \
 	runtime/interpose/file.c \
 	runtime/interpose/format.c \
+	runtime/interpose/getopt.c \
 	runtime/interpose/guard.c \
 	runtime/interpose/handles.c \
 	runtime/interpose/identity.c \

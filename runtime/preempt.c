@@ -92,12 +92,28 @@ void preempt_mask_in(struct stint *s)
 
 /* --- leaving ----------------------------------------------------------------------------------- */
 
+/* a call is switched out, or, the outer ones first, back in */
+static inline void swap_vars(struct stint *s)
+{
+	if (unlikely(s->own_vars))
+		s->statics->swap_vars(s->statics);
+}
+
+static void vars_in(struct stint *l)
+{
+	for (; l; l = l->inner)
+		swap_vars(l);
+}
+
 /* link the chain @l .. @s so that a resume finds its innermost */
 static void stop_chain(struct stint *s, struct stint *l, int how)
 {
 	s->inner = NULL;
-	for (; s != l; s = s->parent)
+	swap_vars(s);
+	for (; s != l; s = s->parent) {
 		s->parent->inner = s;
+		swap_vars(s->parent);
+	}
 	l->how = how;
 	l->kt->current = l->parent;
 }
@@ -114,9 +130,10 @@ void preempt_leave(struct stint *s, struct stint *l, int how)
 		sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &m->caller_mask, &mine, sizeof(mine));
 		arch_switch(&s->ctx, &l->ret);
 		sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &mine, &m->caller_mask, sizeof(mine));
-		return;
+	} else {
+		arch_switch(&s->ctx, &l->ret);
 	}
-	arch_switch(&s->ctx, &l->ret);
+	vars_in(l);
 }
 
 /* a pending deadline is being taken */
@@ -249,6 +266,7 @@ static INSIG void leave_insig(struct stint *s, struct stint *l, ucontext_t *uc)
 	else
 		sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &uc->uc_sigmask, NULL, sizeof(uint64_t));
 	arch_switch(&s->ctx, &l->ret);
+	vars_in(l);
 	mend_frame(s, l, kt, gen, uc);
 }
 

@@ -43,7 +43,7 @@ void preempt_leave(struct stint *s, struct stint *l, int how);
 /* the same for @l == @s, the innermost itself: a pause */
 static inline void preempt_leave_alone(struct stint *s, int how)
 {
-	if (unlikely(s->own_mask)) {
+	if (unlikely(s->own_mask || s->own_vars)) {
 		preempt_leave(s, s, how);
 		return;
 	}

@@ -47,6 +47,7 @@ interpose_tests = \
 	tests/interpose/callbacks \
 	tests/interpose/families \
 	tests/interpose/forbidden \
+	tests/interpose/getopt \
 	tests/interpose/handles \
 	tests/interpose/locks \
 	tests/interpose/resources \
@@ -135,6 +136,7 @@ tests_interpose_cxx_SOURCES = tests/interpose/cxx.cc
 tests_interpose_cxx_LDADD = libstint.la
 tests_interpose_families_LDADD = libstint.la
 tests_interpose_forbidden_LDADD = libstint.la
+tests_interpose_getopt_LDADD = libstint.la
 tests_interpose_handles_LDADD = libstint.la
 tests_interpose_locks_LDADD = libstint.la
 tests_interpose_resources_LDADD = libstint.la

@@ -9,9 +9,7 @@
 #include <fnmatch.h>
 #include <fts.h>
 #include <glob.h>
-#include <libintl.h>
 #include <limits.h>
-#include <locale.h>
 #include <regex.h>
 #include <string.h>
 #include <wordexp.h>
@@ -19,8 +17,6 @@
 #include "../sys.h"
 #include "interpose.h"
 #include "statics.h"
-
-#undef dcgettext
 
 /* --- regular expressions ----------------------------------------------------------------------- */
 
@@ -50,24 +46,19 @@ static void free_pattern(void *re)
 	REAL(regfree)(re);
 }
 
-static char *complaint(const char *message)
-{
-	return REAL(dcgettext)("libc", message, LC_MESSAGES);
-}
-
 static char *keep_pattern(struct stint *s, const char *pattern)
 {
 	struct re_pattern_buffer *own = statics(s, STATIC_PATTERN, sizeof(*own), free_pattern);
 
 	if (!own)
-		return complaint("Memory exhausted");
+		return libc_message("Memory exhausted");
 	if (!pattern)
-		return own->buffer ? NULL : complaint("No previous regular expression");
+		return own->buffer ? NULL : libc_message("No previous regular expression");
 	free_pattern(own);
 	memset(own, 0, sizeof(*own));
 	own->fastmap = sys.malloc(UCHAR_MAX + 1);
 	if (!own->fastmap)
-		return complaint("Memory exhausted");
+		return libc_message("Memory exhausted");
 	return (char *)REAL(re_compile_pattern)(pattern, strlen(pattern), own);
 }
 

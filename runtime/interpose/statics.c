@@ -5,10 +5,15 @@
  * cancelled call does not lose them before its destructors and cleanups have run.
  */
 #include <errno.h>
+#include <libintl.h>
+#include <locale.h>
 
 #include "../sys.h"
 #include "answer.h"
+#include "interpose.h"
 #include "statics.h"
+
+#undef dcgettext
 
 #define FIRST_BUFFER 1024
 
@@ -45,6 +50,11 @@ void *statics_new(struct stint *s, enum static_kind kind, size_t size, void (*de
 none:
 	errno = ENOMEM;
 	return NULL;
+}
+
+char *libc_message(const char *message)
+{
+	return REAL(dcgettext)("libc", message, LC_MESSAGES);
 }
 
 bool buffer_grow(struct buffer *b)

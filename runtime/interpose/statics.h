@@ -32,6 +32,7 @@ enum static_kind {
 	STATIC_TTY,
 	STATIC_MNTENT,
 	STATIC_PATTERN,
+	STATIC_GETOPT,
 	/* one answer for each function (lookups.c), one walk for each table (walks.c) */
 	STATIC_getpwnam, STATIC_getpwuid, STATIC_getgrnam, STATIC_getgrgid, STATIC_getspnam,
 	STATIC_getsgnam, STATIC_fgetpwent, STATIC_fgetgrent, STATIC_fgetspent, STATIC_fgetsgent,
@@ -76,6 +77,9 @@ struct buffer {
 };
 bool buffer_grow(struct buffer *b);
 void buffer_free(void *b);
+
+/* a message of libc's in the language of the locale */
+char *libc_message(const char *message);
 
 /* the plain wrapper: outside a call libc's function, in one (s_) the expression @in_call, with preemption disabled */
 #define OWN_STATE(ret, name, params, args, in_call)       \

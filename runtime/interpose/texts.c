@@ -10,7 +10,6 @@
 #define __NO_INLINE__ 1
 #endif
 #include <errno.h>
-#include <libintl.h>
 #include <limits.h>
 #include <locale.h>
 #include <netinet/ether.h>
@@ -24,7 +23,6 @@
 #include "interpose.h"
 #include "statics.h"
 
-#undef dcgettext
 #undef strtok
 
 #define MESSAGE_SIZE 256
@@ -93,24 +91,19 @@ static char *error_message_in(struct stint *s, int err, locale_t locale)
 	return message;
 }
 
-static char *translated(const char *message)
-{
-	return REAL(dcgettext)("libc", message, LC_MESSAGES);
-}
-
 static char *signal_message(struct stint *s, int signo)
 {
 	struct texts *own = texts_of(s);
 	const char *message = sigdescr_np(signo);
 
 	if (message)
-		return translated(message);
+		return libc_message(message);
 	if (!own)
 		return NULL;
 	if (signo >= SIGRTMIN && signo <= SIGRTMAX)
-		REAL(snprintf)(own->signal, sizeof(own->signal), translated("Real-time signal %d"), signo - SIGRTMIN);
+		REAL(snprintf)(own->signal, sizeof(own->signal), libc_message("Real-time signal %d"), signo - SIGRTMIN);
 	else
-		REAL(snprintf)(own->signal, sizeof(own->signal), translated("Unknown signal %d"), signo);
+		REAL(snprintf)(own->signal, sizeof(own->signal), libc_message("Unknown signal %d"), signo);
 	return own->signal;
 }
 
