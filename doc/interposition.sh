@@ -53,6 +53,7 @@ sed -n 's/^\([A-Z]*\)_FN(\([A-Za-z0-9_]*\), *\([^)]*\))$/\1 \3 \2/p' "$table" |
 		title["guard"] = "local static variables of C++"
 		title["handles"] = "handles of other kinds"
 		title["rawcall"] = "by number"
+		title["logins"] = "who is logged in"
 		title["lookups"] = "users, groups, hosts, networks, services: one by its key"
 		title["malloc"] = "memory allocation"
 		title["mapping"] = "mappings"

@@ -81,6 +81,7 @@ libstint_interpose_la_SOURCES = \
 	runtime/interpose/identity.c \
 	runtime/interpose/interpose.h \
 	runtime/interpose/locale.c \
+	runtime/interpose/logins.c \
 	runtime/interpose/lookups.c \
 	runtime/interpose/malloc.c \
 	runtime/interpose/mapping.c \

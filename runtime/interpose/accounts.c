@@ -1,7 +1,7 @@
 /*
  * accounts.c - users and groups into the caller's buffer, shadow files, who is logged in
  *
- * All read files or ask a service, under locks of libc's. misc.c has those that answer in
+ * All read files or ask a service, under locks of libc's. lookups.c, walks.c and logins.c have those that answer in
  * static memory.
  */
 #define _GNU_SOURCE
@@ -53,20 +53,9 @@ LOCKED(int, sgetsgent_r, (const char *line, struct sgrp *out, BUFFER, struct sgr
        (line, out, buf, n, result))
 LOCKED(int, putsgent, (const struct sgrp *entry, FILE *f), (entry, f))
 
-/* --- who is logged in: one walk through one file for the process ------------------------------- */
+/* --- who is logged in: on libc's own walk through the file, or none ----------------------------- */
 
-LOCKED_VOID(setutent, (void), ())
-LOCKED_VOID(endutent, (void), ())
-LOCKED(int, getutent_r, (struct utmp *buf, struct utmp **result), (buf, result))
-LOCKED(int, getutid_r, (const struct utmp *id, struct utmp *buf, struct utmp **result), (id, buf, result))
-LOCKED(int, getutline_r, (const struct utmp *line, struct utmp *buf, struct utmp **result), (line, buf, result))
-LOCKED(struct utmp *, pututline, (const struct utmp *entry), (entry))
-LOCKED(int, utmpname, (const char *file), (file))
 LOCKED_VOID(updwtmp, (const char *file, const struct utmp *entry), (file, entry))
-LOCKED_VOID(setutxent, (void), ())
-LOCKED_VOID(endutxent, (void), ())
-LOCKED(struct utmpx *, pututxline, (const struct utmpx *entry), (entry))
-LOCKED(int, utmpxname, (const char *file), (file))
 LOCKED_VOID(updwtmpx, (const char *file, const struct utmpx *entry), (file, entry))
 LOCKED_VOID(login, (const struct utmp *entry), (entry))
 LOCKED(int, logout, (const char *line), (line))

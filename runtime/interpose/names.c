@@ -1,8 +1,8 @@
 /*
  * names.c - looking up hosts, networks, services, protocols, and the resolver underneath; results into the caller's buffer
  *
- * Any of them may read files, ask a name server, or load a library, under locks of libc's. misc.c has those that answer in
- * static memory.
+ * Any of them may read files, ask a name server, or load a library, under locks of libc's. lookups.c and walks.c have those that
+ * answer in static memory.
  */
 #define _GNU_SOURCE
 #include <aliases.h>

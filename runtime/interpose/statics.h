@@ -33,6 +33,7 @@ enum static_kind {
 	STATIC_MNTENT,
 	STATIC_PATTERN,
 	STATIC_GETOPT,
+	STATIC_LOGINS,
 	/* one answer for each function (lookups.c), one walk for each table (walks.c) */
 	STATIC_getpwnam, STATIC_getpwuid, STATIC_getgrnam, STATIC_getgrgid, STATIC_getspnam,
 	STATIC_getsgnam, STATIC_fgetpwent, STATIC_fgetgrent, STATIC_fgetspent, STATIC_fgetsgent,

@@ -15,6 +15,7 @@
 #include <pwd.h>
 #include <search.h>
 #include <uchar.h>
+#include <utmp.h>
 #include <wchar.h>
 
 #include <stint.h>
@@ -182,6 +183,11 @@ static bool by_setnetgrent(void)
 	return errno != ENOMEM;
 }
 
+static bool by_utmpname(void)
+{
+	return utmpname("/tmp/no such file") == 0;
+}
+
 static bool by_seed48(void)
 {
 	unsigned short seed[3] = { 1, 2, 3 };
@@ -249,6 +255,7 @@ static const struct use {
 	{ "getusershell", by_getusershell },
 	{ "gethostbyname", by_gethostbyname },
 	{ "setnetgrent", by_setnetgrent },
+	{ "utmpname", by_utmpname },
 	{ "seed48", by_seed48 },
 	{ "setstate", by_setstate },
 	{ "srand", by_srand },

@@ -18,7 +18,10 @@
 #include <regex.h>
 #include <search.h>
 #include <shadow.h>
+#include <sys/mman.h>
 #include <uchar.h>
+#include <utmp.h>
+#include <utmpx.h>
 #include <wchar.h>
 
 static void __attribute__((format(printf, 2, 3))) say(struct work *w, const char *format, ...)
@@ -371,6 +374,97 @@ static void use_pattern(struct work *w)
 	say(w, "%s", message);
 }
 
+static struct utmp some_login(struct rng *r)
+{
+	static const short types[] = { EMPTY, RUN_LVL, BOOT_TIME, NEW_TIME, OLD_TIME, INIT_PROCESS, LOGIN_PROCESS,
+		                       USER_PROCESS, USER_PROCESS, DEAD_PROCESS, ACCOUNTING, 77 };
+	struct utmp u;
+
+	memset(&u, 0, sizeof(u));
+	u.ut_type = types[rng_below(r, sizeof(types) / sizeof(types[0]))];
+	u.ut_pid = (pid_t)rng_below(r, 100);
+	snprintf(u.ut_line, sizeof(u.ut_line), "tty%d", (int)rng_below(r, 4));
+	snprintf(u.ut_user, sizeof(u.ut_user), "user%d", (int)rng_below(r, 9));
+	if (rng_below(r, 3))
+		snprintf(u.ut_id, sizeof(u.ut_id), "%d", (int)rng_below(r, 4));
+	return u;
+}
+
+static void say_login(struct work *w, const struct utmp *u)
+{
+	w->between();
+	if (u)
+		say(w, "%d %d %.8s %.8s ", u->ut_type, u->ut_pid, u->ut_line, u->ut_user);
+	else
+		say(w, "- ");
+}
+
+static void random_login(struct work *w, struct rng *r)
+{
+	struct utmp u = some_login(r), entry, *result;
+
+	switch (rng_below(r, 12)) {
+	case 0:
+		setutent();
+		break;
+	case 1:
+		errno = 0;
+		say_login(w, getutid(&u));
+		say(w, "%d ", errno);
+		break;
+	case 2:
+		say_login(w, getutline(&u));
+		break;
+	case 3:
+	case 4:
+		say(w, "%d ", pututline(&u) != NULL);
+		break;
+	case 5:
+		say(w, "%d ", getutid_r(&u, &entry, &result));
+		say_login(w, result);
+		break;
+	case 6:
+		if (rng_below(r, 4) == 0)
+			endutent();
+		break;
+	case 7:
+		say_login(w, (struct utmp *)getutxent());
+		break;
+	case 8:
+		say(w, "%d ", getutent_r(&entry, &result));
+		say_login(w, result);
+		break;
+	default:
+		say_login(w, getutent());
+	}
+}
+
+/* each on a file of its own, which has no name that a cancelled call could leave behind; what is left in it counts, too */
+static void use_logins(struct work *w)
+{
+	int fd = memfd_create("logins", MFD_CLOEXEC);
+	char path[40];
+	struct utmp u;
+	struct rng r;
+
+	CHECK_INT(fd, >=, 0);
+	rng_seed(&r, w->seed + 17);
+	for (int i = 0; i < 12; i++) {
+		u = some_login(&r);
+		CHECK_INT(write(fd, &u, sizeof(u)), ==, sizeof(u));
+	}
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	CHECK_INT(utmpname(path), ==, 0);
+	setutent();
+	for (int i = 0; i < 150; i++)
+		random_login(w, &r);
+	endutent();
+	CHECK_INT(lseek(fd, 0, SEEK_SET), ==, 0);
+	while (read(fd, &u, sizeof(u)) == sizeof(u))
+		say(w, "%d,%d,%s ", u.ut_type, u.ut_pid, u.ut_user);
+	CHECK_INT(close(fd), ==, 0);
+}
+
 /* -------------------------------------------------------------------------------------- users and groups */
 
 static void use_users(struct work *w)
@@ -545,6 +639,7 @@ const struct family families[] = {
 	{ "localeconv", use_lconv, false },
 	{ "mounts", use_mounts, false },
 	{ "pattern", use_pattern, true },
+	{ "logins", use_logins, false },
 	{ "users", use_users, false },
 	{ "entries", use_entries, false },
 	{ "walks", use_walks, false },

@@ -17,7 +17,7 @@ struct work {
 	const char *last;               /* the last result that is a string, if it is kept */
 	char copy[300];
 	size_t n;
-	char text[6000];                /* what it saw */
+	char text[9000];                /* what it saw */
 };
 
 struct family {
