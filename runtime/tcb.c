@@ -88,20 +88,19 @@ static struct {
 	unsigned ncache;
 } layout;
 
-/* a module's static TLS block, or its number if its blocks are made on first use */
+/* a module's static TLS block */
 struct module {
 	ptrdiff_t at;                   /* of the block, from the thread pointer */
 	const void *image;
 	size_t image_size, size;
 	size_t id;
-	bool dynamic;
 };
 
+/* Modules whose blocks are made on first use are not listed, so a template is good for long. */
 struct template {
 	unsigned n;
-	bool any_dynamic;
 	unsigned long long changes;     /* loads and unloads of the process that it knows of */
-	struct template *older;         /* readers take no lock, so old ones stay; one for each dlopen */
+	struct template *older;         /* readers take no lock, so old ones stay, and are used again if they fit */
 	struct module module[];
 };
 
@@ -112,6 +111,7 @@ struct left_cache {
 
 static struct sys_lock template_lock, cache_lock;
 static struct template *template;       /* published with release, read with acquire */
+static bool any_dynamic;                /* a module was seen whose blocks are made on first use */
 static struct left_cache *left_caches;
 static int next_tid = FIRST_FAKE_TID;
 
@@ -149,15 +149,27 @@ int *tcb_errno(const struct stint *s)
 struct walk {
 	struct template *t;
 	unsigned room;
-	struct link_map *maps;
+	struct link_map *maps;          /* those not told of yet */
 };
 
-static size_t map_tls_offset(struct link_map *maps, const struct dl_phdr_info *info)
+static struct link_map *find_map(struct link_map *m, const struct dl_phdr_info *info)
 {
-	for (struct link_map *m = maps; m; m = m->l_next)
-		if (m->l_addr == info->dlpi_addr && (m->l_name == info->dlpi_name || !*info->dlpi_name))
-			return AT(m, layout.map_tls_offset, size_t);
-	return 0;
+	while (m && (m->l_addr != info->dlpi_addr || (m->l_name != info->dlpi_name && *info->dlpi_name)))
+		m = m->l_next;
+	return m;
+}
+
+/* objects are told of in the order of the list, as a rule */
+static size_t map_tls_offset(struct walk *w, const struct dl_phdr_info *info)
+{
+	struct link_map *m = find_map(w->maps, info);
+
+	if (!m)
+		m = find_map(_r_debug.r_map, info);
+	if (!m)
+		return 0;
+	w->maps = m->l_next;
+	return AT(m, layout.map_tls_offset, size_t);
 }
 
 static const ElfW(Phdr) *tls_header(const struct dl_phdr_info *info)
@@ -179,21 +191,23 @@ static int add_module(struct dl_phdr_info *info, size_t size, void *arg)
 	w->t->changes = info->dlpi_adds + info->dlpi_subs;
 	if (!ph || !ph->p_memsz)
 		return 0;
-	offset = map_tls_offset(w->maps, info);
+	offset = map_tls_offset(w, info);
 	m = (struct module){
 		.at = -(ptrdiff_t)offset,
 		.image = (const void *)(info->dlpi_addr + ph->p_vaddr),
 		.image_size = ph->p_filesz,
 		.size = ph->p_memsz,
 		.id = info->dlpi_tls_modid,
-		.dynamic = offset == 0 || offset == SIZE_MAX,
 	};
-	if (!m.dynamic && m.at == layout.libc_tls)
+	if (offset == 0 || offset == SIZE_MAX) {
+		__atomic_store_n(&any_dynamic, true, __ATOMIC_RELAXED);
+		return 0;
+	}
+	if (m.at == layout.libc_tls)
 		return 0;               /* kept, see the head of this file */
 	if (w->t->n < w->room)
 		w->t->module[w->t->n] = m;
 	w->t->n++;
-	w->t->any_dynamic |= m.dynamic;
 	return 0;
 }
 
@@ -233,6 +247,25 @@ static bool has_module(const struct template *t, const struct module *m)
 	return false;
 }
 
+static bool is_equal(const struct template *a, const struct template *b)
+{
+	return a->n == b->n && !memcmp(a->module, b->module, a->n * sizeof(a->module[0]));
+}
+
+/* the one in use, or an older one that is not linked any more, with the modules of @new; NULL if there is none */
+static struct template *take_equal(const struct template *new)
+{
+	if (is_equal(template, new))
+		return template;
+	for (struct template **p = &template->older, *t; (t = *p); p = &t->older) {
+		if (!is_equal(t, new))
+			continue;
+		*p = t->older;
+		return t;
+	}
+	return NULL;
+}
+
 static void init_in(struct stint *s, void *arg)
 {
 	init_block(s->tp, arg);
@@ -244,7 +277,7 @@ static void init_in(struct stint *s, void *arg)
  */
 void tcb_modules_changed(void)
 {
-	struct template *new, *old = __atomic_load_n(&template, __ATOMIC_ACQUIRE);
+	struct template *new, *equal, *old = __atomic_load_n(&template, __ATOMIC_ACQUIRE);
 
 	if (!old)
 		return;
@@ -259,10 +292,18 @@ void tcb_modules_changed(void)
 		return;
 	}
 	for (unsigned i = 0; i < new->n; i++)
-		if (!new->module[i].dynamic && !has_module(old, &new->module[i]))
+		if (!has_module(old, &new->module[i]))
 			stack_each(init_in, &new->module[i]);
-	new->older = old;
-	__atomic_store_n(&template, new, __ATOMIC_RELEASE);
+	equal = take_equal(new);
+	if (equal) {
+		equal->changes = new->changes;
+		sys_free(new);
+		new = equal;
+	}
+	if (new != old) {
+		new->older = old;
+		__atomic_store_n(&template, new, __ATOMIC_RELEASE);
+	}
 	sys_unlock(&template_lock);
 }
 
@@ -626,13 +667,13 @@ void tcb_destroy(struct stint *s)
 }
 
 /* whether a block that __tls_get_addr makes on first use was made; a vector entry is {value, what to free} */
-static bool dynamic_block_made(void *tp, const struct template *t)
+static bool dynamic_block_made(void *tp)
 {
 	char *dtv = AT(tp, TCB_DTV, char *);
 	size_t n = AT(dtv, -16, size_t);
 
-	for (unsigned i = 0; i < t->n; i++)
-		if (t->module[i].dynamic && t->module[i].id <= n && AT(dtv, t->module[i].id * 16 + 8, void *))
+	for (size_t id = 1; id <= n; id++)
+		if (AT(dtv, (ptrdiff_t)(id * 16 + 8), void *))
 			return true;
 	return false;
 }
@@ -666,11 +707,10 @@ int tcb_fresh(struct stint *s)
 	const struct template *t = __atomic_load_n(&template, __ATOMIC_ACQUIRE);
 	int err = 0;
 
-	if (unlikely(t->any_dynamic) && dynamic_block_made(s->tp, t))
+	if (unlikely(__atomic_load_n(&any_dynamic, __ATOMIC_RELAXED)) && dynamic_block_made(s->tp))
 		err = drop_dynamic_blocks(s->tp);
 	for (unsigned i = 0; i < t->n; i++)
-		if (!t->module[i].dynamic)
-			init_block(s->tp, &t->module[i]);
+		init_block(s->tp, &t->module[i]);
 	AT(s->tp, layout.current, struct stint *) = s;
 	AT(s->tp, layout.errno_at, int) = 0;
 	AT(s->tp, layout.h_errno_at, int) = 0;
