@@ -7,6 +7,7 @@ nodist_man_MANS += doc/stint-interposition.7
 dist_man_MANS += \
 	doc/stint.1 \
 	doc/stint.7 \
+	doc/stint-libset.7 \
 	doc/stint-scheduling.7 \
 	doc/stint_cancel.3 \
 	doc/stint_defer.3 \
@@ -14,6 +15,17 @@ dist_man_MANS += \
 	doc/stint_is_complete.3 \
 	doc/stint_launch.3 \
 	doc/stint_launch_with.3 \
+	doc/stint_libset_close.3 \
+	doc/stint_libset_info.3 \
+	doc/stint_libset_open.3 \
+	doc/stint_libset_open_with.3 \
+	doc/stint_libset_pool_create.3 \
+	doc/stint_libset_pool_free.3 \
+	doc/stint_libset_pool_get.3 \
+	doc/stint_libset_pool_put.3 \
+	doc/stint_libset_report.3 \
+	doc/stint_libset_reset.3 \
+	doc/stint_libset_symbol.3 \
 	doc/stint_pause.3 \
 	doc/stint_policy.3 \
 	doc/stint_policy_builtin.3 \

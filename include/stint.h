@@ -5,6 +5,7 @@
 #include <stint/version.h>
 #include <stint/stats.h>
 #include <stint/call.h>
+#include <stint/libset.h>
 #include <stint/sched.h>
 
 #endif

@@ -31,6 +31,7 @@
 #include "init.h"
 #include "kthread.h"
 #include "ledger.h"
+#include "libset/libset.h"
 #include "preempt.h"
 #include "settings.h"
 #include "stack.h"
@@ -301,6 +302,16 @@ static void set_up(struct stint *s, const struct stint_attr *attr, stint_fn *fn,
 	set_name(s, attr ? attr->name : NULL);
 }
 
+/* a call inherits the set of the one that it is launched in */
+static inline void choose_set(struct stint *s, const struct stint_attr *attr, const struct stint *up)
+{
+	struct stint_libset *set = attr && attr->libset ? attr->libset : up ? up->libset : NULL;
+
+	s->libset = set == STINT_LIBSET_NONE ? NULL : set;
+	if (unlikely(s->libset))
+		libset_install(s, s->libset);
+}
+
 static struct stint *launch(const struct stint_attr *attr, stint_fn *fn, void *arg, stint_ns timeout, int *err)
 {
 	struct stint *up = self();
@@ -315,6 +326,7 @@ static struct stint *launch(const struct stint_attr *attr, stint_fn *fn, void *a
 		return NULL;
 	}
 	set_up(s, attr, fn, arg);
+	choose_set(s, attr, up);
 	if (unlikely(up))
 		adopt(s, up);
 	if (timeout == 0) {
@@ -366,7 +378,9 @@ static int check_attr(const struct stint_attr *attr)
 		return EINVAL;
 	if (attr->stack_size && (attr->stack_size < ARCH_PAGE_SIZE || attr->stack_size > STACK_SIZE_MAX))
 		return EINVAL;
-	return attr->libset ? ENOTSUP : 0;
+	if (attr->libset && attr->libset != STINT_LIBSET_NONE && !libset_is_open(attr->libset))
+		return EINVAL;
+	return 0;
 }
 
 stint_t *stint_launch_with(const struct stint_attr *attr, stint_fn *fn, void *arg, stint_ns timeout)
@@ -583,6 +597,8 @@ static void end_call(struct stint *s, struct kthread *kt, struct stint *up)
 	s->eff = outer_deadline(up);
 	s->switched_in = now;
 	if (s->started) {
+		if (s->libset)
+			libset_soiled(s->libset);
 		if (s->own_mask)
 			preempt_mask_in(s);
 		callouts_jumped(s, (uintptr_t)s->ctx.sp);

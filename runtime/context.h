@@ -109,6 +109,7 @@ struct stint {
 	stint_fn *fn;
 	void *arg;
 	void *result;
+	struct stint_libset *libset;    /* that it runs in, or NULL */
 	uint64_t switched_in;           /* cycles */
 	uint64_t started, ended;        /* cycles, 0: not yet */
 	uint64_t stopped;               /* cycles, when the chain was stopped */

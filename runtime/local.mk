@@ -4,6 +4,7 @@ include_HEADERS += include/stint.h
 stintincludedir = $(includedir)/stint
 stintinclude_HEADERS = \
 	include/stint/call.h \
+	include/stint/libset.h \
 	include/stint/sched.h \
 	include/stint/stats.h \
 	include/stint/version.h
@@ -12,15 +13,19 @@ stintinclude_HEADERS = \
 # exceptions: those of C++ unwind through the wrappers (qsort's, a call's own function).
 RUNTIME_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden -fexceptions -ftls-model=initial-exec $(URCU_CFLAGS)
 
-noinst_LTLIBRARIES += libstint-core.la libstint-interpose.la
+noinst_LTLIBRARIES += libstint-core.la libstint-interpose.la libstint-libset.la
 lib_LTLIBRARIES += libstint.la
 
 libstint_core_la_SOURCES = \
 	runtime/arch/x86_64/arch-wait.h \
 	runtime/arch/x86_64/arch.c \
 	runtime/arch/x86_64/arch.h \
+	runtime/arch/x86_64/reloc.h \
 	runtime/arch/x86_64/resolve.S \
 	runtime/arch/x86_64/switch.S \
+	runtime/arch/x86_64/thunks.S \
+	runtime/arch/x86_64/thunks.c \
+	runtime/arch/x86_64/thunks.h \
 	runtime/arch/x86_64/unwind.c \
 	runtime/arch/x86_64/unwind.h \
 	runtime/arch/x86_64/vfork.S \
@@ -62,7 +67,29 @@ libstint_core_la_SOURCES = \
 	runtime/tick.c \
 	runtime/tick.h
 libstint_core_la_CFLAGS = $(RUNTIME_CFLAGS)
-libstint_core_la_LIBADD = libstint-interpose.la
+libstint_core_la_LIBADD = libstint-libset.la libstint-interpose.la
+
+# no sanitizer: it reads and writes slots and variables of other objects, with whatever lies between them.
+libstint_libset_la_SOURCES = \
+	runtime/libset/copy.c \
+	runtime/libset/copy.h \
+	runtime/libset/elf-file.c \
+	runtime/libset/elf-file.h \
+	runtime/libset/hooks.c \
+	runtime/libset/hooks.h \
+	runtime/libset/image.c \
+	runtime/libset/image.h \
+	runtime/libset/library.c \
+	runtime/libset/library.h \
+	runtime/libset/libset.h \
+	runtime/libset/pool.c \
+	runtime/libset/route.c \
+	runtime/libset/route.h \
+	runtime/libset/set.c \
+	runtime/libset/set.h \
+	runtime/libset/table.c \
+	runtime/libset/table.h
+libstint_libset_la_CFLAGS = $(RUNTIME_CFLAGS) -fno-sanitize=all
 
 # no-builtin: in the wrapper of calloc the compiler would see malloc and memset, and make it call itself.
 libstint_interpose_la_SOURCES = \
@@ -123,7 +150,7 @@ libstint_la_LDFLAGS = $(INSTALLED_LDFLAGS) -version-info $(STINT_LT_VERSION) $(D
 	-Wl,--version-script=runtime/libstint.map
 EXTRA_libstint_la_DEPENDENCIES = runtime/libstint.map
 
-CORE_OBJECTS = $(libstint_core_la_OBJECTS) $(libstint_interpose_la_OBJECTS)
+CORE_OBJECTS = $(libstint_core_la_OBJECTS) $(libstint_libset_la_OBJECTS) $(libstint_interpose_la_OBJECTS)
 CORE_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/runtime
 
 # The exported set is one file: our own names by hand, those of libc's that we define from their table.

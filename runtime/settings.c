@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <stint/libset.h>
+
 #include "arch/x86_64/arch.h"
 #include "settings.h"
 
@@ -92,6 +94,19 @@ int settings_parse_size(const char *text, size_t *size)
 	return 0;
 }
 
+int settings_parse_libset(const char *text, int *backend)
+{
+	static const char *const names[] = { "auto", "copy", "namespace" };     /* as enum stint_libset_backend */
+
+	for (int i = 0; i < 3; i++) {
+		if (strcmp(text, names[i]))
+			continue;
+		*backend = i;
+		return 0;
+	}
+	return EINVAL;
+}
+
 int settings_read(struct settings *out, char *why, size_t size)
 {
 	const char *text;
@@ -107,6 +122,11 @@ int settings_read(struct settings *out, char *why, size_t size)
 	if (text && settings_parse_size(text, &out->stack_size)) {
 		snprintf(why, size, "STINT_STACK=%s: not a stack size; "
 		         "give bytes from 4096 up to 1G, with K, M or G if you like, such as 256K", text);
+		return EINVAL;
+	}
+	text = secure_getenv("STINT_LIBSET");
+	if (text && settings_parse_libset(text, &out->libset)) {
+		snprintf(why, size, "STINT_LIBSET=%s: not a way to load libraries; give auto, copy or namespace", text);
 		return EINVAL;
 	}
 	return 0;

@@ -9,6 +9,7 @@
 struct settings {
 	int signo;              /* STINT_SIGNAL; default SIGURG */
 	size_t stack_size;      /* STINT_STACK; default 64 KiB */
+	int libset;             /* STINT_LIBSET; a backend, default STINT_LIBSET_AUTO */
 };
 
 extern struct settings settings;         /* as read at start; constant afterwards */
@@ -24,8 +25,9 @@ extern struct settings settings;         /* as read at start; constant afterward
  */
 int settings_read(struct settings *out, char *why, size_t size);
 
-/* the two parsers; 0 or EINVAL */
+/* the parsers; 0 or EINVAL */
 int settings_parse_signal(const char *text, int *signo);        /* "23", "URG", "SIGURG", "RTMIN+3" */
 int settings_parse_size(const char *text, size_t *size);        /* "65536", "64K", "1M" */
+int settings_parse_libset(const char *text, int *backend);      /* "auto", "copy", "namespace" */
 
 #endif

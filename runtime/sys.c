@@ -59,6 +59,7 @@ int sys_init(void)
 	FIND(pclose);
 	FIND(closedir);
 	FIND(dlopen);
+	FIND(dlmopen);
 	FIND(dlclose);
 	FIND(pthread_mutex_unlock);
 	FIND(pthread_rwlock_unlock);
@@ -66,11 +67,15 @@ int sys_init(void)
 	FIND(sigaction);
 	FIND(dl_iterate_phdr);
 	FIND(pthread_create);
+	FIND(thrd_create);
 	FIND(pthread_attr_init);
 	FIND(pthread_attr_destroy);
 	FIND(pthread_key_create);
 	FIND(pthread_key_delete);
 	FIND(pthread_setspecific);
+	FIND(__cxa_atexit);
+	FIND(__cxa_finalize);
+	FIND(__register_atfork);
 	FIND(fflush_unlocked);
 	FIND(__fpurge);
 	FIND(freelocale);

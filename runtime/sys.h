@@ -35,6 +35,7 @@ struct sys_functions {
 	int (*pclose)(FILE *);
 	int (*closedir)(DIR *);
 	void *(*dlopen)(const char *, int);
+	void *(*dlmopen)(long, const char *, int);
 	int (*dlclose)(void *);
 	int (*pthread_mutex_unlock)(pthread_mutex_t *);
 	int (*pthread_rwlock_unlock)(pthread_rwlock_t *);
@@ -42,11 +43,15 @@ struct sys_functions {
 	int (*sigaction)(int, const struct sigaction *, struct sigaction *);
 	int (*dl_iterate_phdr)(int (*)(struct dl_phdr_info *, size_t, void *), void *);
 	int (*pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+	int (*thrd_create)(pthread_t *, int (*)(void *), void *);
 	int (*pthread_attr_init)(pthread_attr_t *);
 	int (*pthread_attr_destroy)(pthread_attr_t *);
 	int (*pthread_key_create)(pthread_key_t *, void (*)(void *));
 	int (*pthread_key_delete)(pthread_key_t);
 	int (*pthread_setspecific)(pthread_key_t, const void *);
+	int (*__cxa_atexit)(void (*)(void *), void *, void *);
+	void (*__cxa_finalize)(void *);
+	int (*__register_atfork)(void (*)(void), void (*)(void), void (*)(void), void *);
 	int (*fflush_unlocked)(FILE *);
 	void (*__fpurge)(FILE *);
 	/* what gives a handle back, whatever its type */

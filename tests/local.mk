@@ -202,6 +202,7 @@ noinst_HEADERS += tests/unit/unit.h
 if HAVE_CHECK
 unit_tests = \
 	tests/unit/test_clock \
+	tests/unit/test_elf_file \
 	tests/unit/test_heap \
 	tests/unit/test_histogram \
 	tests/unit/test_ledger \
@@ -223,6 +224,9 @@ unit_ldadd = $(CORE_OBJECTS) $(CHECK_LIBS)
 tests_unit_test_clock_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_clock_CFLAGS = $(unit_cflags)
 tests_unit_test_clock_LDADD = $(unit_ldadd)
+tests_unit_test_elf_file_CPPFLAGS = $(unit_cppflags) -DTEST_OBJECT='"$(abs_builddir)/tests/libset/.libs/libgrain.so"'
+tests_unit_test_elf_file_CFLAGS = $(unit_cflags)
+tests_unit_test_elf_file_LDADD = $(unit_ldadd)
 tests_unit_test_heap_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_heap_CFLAGS = $(unit_cflags)
 tests_unit_test_heap_LDADD = $(unit_ldadd)

@@ -48,7 +48,7 @@ struct stint_attr {
 	size_t size;            /* sizeof(struct stint_attr), so that later versions may add fields */
 	const char *name;       /* for diagnoses; copied, 31 bytes are kept; NULL: none */
 	size_t stack_size;      /* usable bytes, rounded up to pages; 0: STINT_STACK or 64 KiB */
-	struct stint_libset *libset;    /* NULL: the libraries of the process */
+	struct stint_libset *libset;    /* NULL: that of the call around; without one, the libraries of the process */
 	unsigned flags;         /* 0 */
 };
 
@@ -75,8 +75,8 @@ STINT_API stint_t *stint_launch(stint_fn *fn, void *arg, stint_ns timeout);
  * stint_launch_with - stint_launch() with a name, a stack size, a library set
  *
  * Return:  as stint_launch(); also NULL with errno EINVAL (size too small, an unknown flag, a stack
- *          smaller than one page or larger than 1 GiB), E2BIG (fields set that this version does not
- *          know), ENOTSUP (a libset, which this version does not have).
+ *          smaller than one page or larger than 1 GiB, a libset that is closed), E2BIG (fields set that
+ *          this version does not know).
  */
 STINT_API stint_t *stint_launch_with(const struct stint_attr *attr, stint_fn *fn, void *arg,
                                      stint_ns timeout);

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "../ledger.h"
+#include "../libset/libset.h"
 #include "../sys.h"
 #include "../tcb.h"
 #include "../text.h"
@@ -111,8 +112,20 @@ static void opened(struct stint *s, void *h, const void *caller)
 	tcb_modules_changed();
 	text_modules_changed();
 	reroute_modules();
+	libset_modules_changed();
 	if (s && !text_is_runtime(caller))
 		ledger_thing_add(s, THING_LIBRARY, h);
+}
+
+/* for libraries that a set has loaded */
+static void loaded_by_set(void)
+{
+	reroute_modules();
+}
+
+__attribute__((constructor)) static void at_load(void)
+{
+	libset_when_loaded(loaded_by_set);
 }
 
 WRAPPER void *dlopen(const char *name, int flags)
@@ -122,7 +135,9 @@ WRAPPER void *dlopen(const char *name, int flags)
 
 	if (s)
 		preempt_disable(s);
+	libset_loading++;
 	h = open_as(name, flags, caller_address());
+	libset_loading--;
 	opened(s, h, caller_address());
 	if (s)
 		preempt_enable(s, caller_address());
@@ -136,7 +151,9 @@ WRAPPER void *dlmopen(Lmid_t ns, const char *name, int flags)
 
 	if (s)
 		preempt_disable(s);
+	libset_loading++;
 	h = REAL(dlmopen)(ns, name, flags);
+	libset_loading--;
 	opened(s, h, caller_address());
 	if (s)
 		preempt_enable(s, caller_address());
@@ -151,7 +168,9 @@ WRAPPER int dlclose(void *h)
 	if (s)
 		preempt_disable(s);
 	ledger_thing_drop(THING_LIBRARY, h);
+	libset_loading++;
 	r = REAL(dlclose)(h);
+	libset_loading--;
 	tcb_modules_changed();
 	if (s)
 		preempt_enable(s, caller_address());

@@ -30,6 +30,7 @@
 #include "../init.h"
 #include "../kthread.h"
 #include "../ledger.h"
+#include "../libset/libset.h"
 #include "../signals.h"
 #include "../stack.h"
 #include "../sys.h"
@@ -37,9 +38,10 @@
 #include "../tick.h"
 #include "interpose.h"
 
-/* all our locks, so that the child finds whole data behind each; the first also blocks all signals */
+/* all our locks, so that the child finds whole data behind each; the ledger's also blocks all signals */
 static void before_fork(void)
 {
+	libset_fork_prepare();
 	ledger_fork_prepare();
 	signals_fork_prepare();
 	call_fork_prepare();
@@ -58,6 +60,7 @@ static void after_fork_in_parent(void)
 	call_fork_done();
 	signals_fork_done();
 	ledger_fork_done();
+	libset_fork_done();
 }
 
 static void after_fork_in_child(void)

@@ -10,17 +10,15 @@
  * that remains. Not the slots of libc and ld.so, and none where a sanitizer does the same as we. What keeps the address of a function that it took
  * before we came goes on past us, like a library opened with RTLD_DEEPBIND.
  *
- * Slots are written whole, so threads that call through them meanwhile reach one or the other. Pages that ld.so made read-only
- * after relocation are writable for the moment. All of it runs under ld.so's lock, so objects neither come nor go.
+ * All of it runs under ld.so's lock, so objects neither come nor go.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <link.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
-#include "../sys.h"
+#include "../libset/image.h"
 #include "interpose.h"
 
 static const char *const names[] = {
@@ -62,103 +60,37 @@ static const struct route *route_of(const char *name)
 
 /* --- one object -------------------------------------------------------------------------------- */
 
-struct tables {
-	const ElfW(Rela) *rela, *plt;
-	size_t nrela, nplt;
-	const ElfW(Sym) *symbols;
-	const char *strings;
-	uintptr_t base;
-	uintptr_t relro, relro_end;
-	bool open;              /* the read-only part is writable for the moment */
-};
-
-/* on x86-64 ld.so has replaced offsets by addresses, but in the object that the kernel provides */
-static bool find_tables(const struct dl_phdr_info *info, struct tables *t)
-{
-	const ElfW(Dyn) *d = NULL;
-
-	memset(t, 0, sizeof(*t));
-	t->base = info->dlpi_addr;
-	for (int i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
-		uintptr_t begin = info->dlpi_addr + ph->p_vaddr;
-
-		if (ph->p_type == PT_DYNAMIC)
-			d = (const ElfW(Dyn) *)begin;
-		if (ph->p_type == PT_GNU_RELRO) {
-			t->relro = begin & ~(uintptr_t)(ARCH_PAGE_SIZE - 1);
-			t->relro_end = (begin + ph->p_memsz) & ~(uintptr_t)(ARCH_PAGE_SIZE - 1);
-		}
-	}
-	for (; d && d->d_tag != DT_NULL; d++) {
-		if (d->d_tag == DT_RELA)
-			t->rela = (const ElfW(Rela) *)d->d_un.d_ptr;
-		else if (d->d_tag == DT_RELASZ)
-			t->nrela = d->d_un.d_val / sizeof(ElfW(Rela));
-		else if (d->d_tag == DT_JMPREL)
-			t->plt = (const ElfW(Rela) *)d->d_un.d_ptr;
-		else if (d->d_tag == DT_PLTRELSZ)
-			t->nplt = d->d_un.d_val / sizeof(ElfW(Rela));
-		else if (d->d_tag == DT_SYMTAB)
-			t->symbols = (const ElfW(Sym) *)d->d_un.d_ptr;
-		else if (d->d_tag == DT_STRTAB)
-			t->strings = (const char *)d->d_un.d_ptr;
-	}
-	return t->symbols && t->strings;
-}
-
-static void set_slot(struct tables *t, uintptr_t *slot, uintptr_t to)
-{
-	uintptr_t at = (uintptr_t)slot;
-
-	if (at >= t->relro && at < t->relro_end && !t->open) {
-		if (sys_raw(SYS_mprotect, t->relro, t->relro_end - t->relro, PROT_READ | PROT_WRITE, 0))
-			return;         /* forbidden: it goes on past us */
-		t->open = true;
-	}
-	__atomic_store_n(slot, to, __ATOMIC_RELEASE);
-}
-
 /* a slot that is called through may not be bound yet; data are only touched where they hold libc's function */
-static void reroute_slot(struct tables *t, const ElfW(Rela) *r)
+static void reroute_slot(struct image *im, const struct image_slot *slot, void *arg)
 {
-	unsigned type = ELF64_R_TYPE(r->r_info);
-	const ElfW(Sym) *symbol = &t->symbols[ELF64_R_SYM(r->r_info)];
-	uintptr_t *slot = (uintptr_t *)(t->base + r->r_offset);
 	const struct route *route;
 
-	if ((type != R_X86_64_JUMP_SLOT && type != R_X86_64_GLOB_DAT && type != R_X86_64_64) || r->r_addend)
+	(void)arg;
+	if (slot->kind != ARCH_RELOC_CALL && slot->kind != ARCH_RELOC_ADDRESS && slot->kind != ARCH_RELOC_POINTER)
 		return;
-	if (symbol->st_shndx != SHN_UNDEF)
+	if (slot->rela->r_addend || slot->symbol->st_shndx != SHN_UNDEF)
 		return;
-	route = route_of(t->strings + symbol->st_name);
-	if (!route || *slot == route->to || (type == R_X86_64_64 && *slot != route->from))
+	route = route_of(slot->name);
+	if (!route || *slot->at == route->to || (slot->kind == ARCH_RELOC_POINTER && *slot->at != route->from))
 		return;
-	set_slot(t, slot, route->to);
+	image_store(im, slot->at, route->to);   /* forbidden: it goes on past us */
 }
 
 static bool is_excluded(const char *path)
 {
-	const char *base = strrchr(path, '/');
-
-	base = base ? base + 1 : path;
-	return !strncmp(base, "libc.so", 7) || !strncmp(base, "ld-linux", 8) || !strncmp(base, "linux-vdso", 10);
+	return image_named(path, "libc.so") || image_named(path, "ld-linux") || image_named(path, "linux-vdso");
 }
 
 static int reroute_object(struct dl_phdr_info *info, size_t size, void *arg)
 {
-	struct tables t;
+	struct image im;
 
 	(void)size;
 	(void)arg;
-	if (is_excluded(info->dlpi_name) || !find_tables(info, &t))
+	if (is_excluded(info->dlpi_name) || !image_of(info, &im))
 		return 0;
-	for (size_t i = 0; i < t.nrela; i++)
-		reroute_slot(&t, &t.rela[i]);
-	for (size_t i = 0; i < t.nplt; i++)
-		reroute_slot(&t, &t.plt[i]);
-	if (t.open)
-		sys_raw(SYS_mprotect, t.relro, t.relro_end - t.relro, PROT_READ, 0);
+	image_each_slot(&im, reroute_slot, NULL);
+	image_seal(&im);
 	return 0;
 }
 

@@ -218,7 +218,7 @@ static void attributes(void)
 	wrong_attr(&attr, EINVAL);
 	attr.stack_size = 0;
 	attr.libset = (struct stint_libset *)&attr;
-	wrong_attr(&attr, ENOTSUP);
+	wrong_attr(&attr, EINVAL);
 	attr.libset = NULL;
 	errno = 0;
 	CHECK(!stint_launch_with(&attr, NULL, NULL, STINT_S(1)));

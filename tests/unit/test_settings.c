@@ -5,6 +5,8 @@
 
 #include <signal.h>
 
+#include <stint/libset.h>
+
 #include "settings.h"
 
 static int parsed_signal(const char *text)
@@ -102,6 +104,17 @@ START_TEST(environment)
 	ck_assert_int_eq(settings_read(&s, why, sizeof(why)), EINVAL);
 	ck_assert_ptr_nonnull(strstr(why, "STINT_STACK"));
 	ck_assert_ptr_nonnull(strstr(why, "tiny"));
+
+	unsetenv("STINT_STACK");
+	setenv("STINT_LIBSET", "namespace", 1);
+	ck_assert_int_eq(settings_read(&s, why, sizeof(why)), 0);
+	ck_assert_int_eq(s.libset, STINT_LIBSET_NAMESPACE);
+	setenv("STINT_LIBSET", "copies", 1);
+	ck_assert_int_eq(settings_read(&s, why, sizeof(why)), EINVAL);
+	ck_assert_ptr_nonnull(strstr(why, "STINT_LIBSET"));
+	unsetenv("STINT_LIBSET");
+	ck_assert_int_eq(settings_read(&s, why, sizeof(why)), 0);
+	ck_assert_int_eq(s.libset, STINT_LIBSET_AUTO);
 
 	/* however long the value, the sentence ends within its room */
 	char *text = malloc(10000);

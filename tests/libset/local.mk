@@ -1,0 +1,100 @@
+# tests/libset/local.mk - library sets: libraries made for it, and real ones
+#
+# fickle and grain are built in several ways of linking: what each has to offer is in fickle.h. They have no sanitizer, like most
+# libraries that one has not built oneself: it would have its own account of each variable.
+
+noinst_HEADERS += \
+	tests/libset/exposed.h \
+	tests/libset/fickle.h \
+	tests/libset/grain.h \
+	tests/libset/in_set.h
+
+# -rpath: or libtool makes no shared object of something that is not installed. Its directory is in the programs' run path.
+libset_cflags = -std=gnu11 $(WARN_CFLAGS) $(WARN_CONLYFLAGS) -pthread
+libset_ldflags = -avoid-version -rpath /nowhere
+
+check_LTLIBRARIES += \
+	tests/libset/libexposed.la \
+	tests/libset/libfickle.la \
+	tests/libset/libfickle-ie.la \
+	tests/libset/libfickle-now.la \
+	tests/libset/libfickle-plain.la \
+	tests/libset/libgrain.la
+tests_libset_libfickle_la_SOURCES = tests/libset/fickle.c
+tests_libset_libfickle_la_CFLAGS = $(libset_cflags)
+tests_libset_libfickle_la_LDFLAGS = $(libset_ldflags) -Wl,-z,lazy
+tests_libset_libfickle_la_LIBADD = tests/libset/libgrain.la
+tests_libset_libfickle_now_la_SOURCES = tests/libset/fickle.c
+tests_libset_libfickle_now_la_CFLAGS = $(libset_cflags) -fno-plt
+tests_libset_libfickle_now_la_LDFLAGS = $(libset_ldflags) -Wl,-z,now -Wl,--hash-style=gnu $(RELR_LDFLAGS)
+tests_libset_libfickle_now_la_LIBADD = tests/libset/libgrain.la
+tests_libset_libfickle_plain_la_SOURCES = tests/libset/fickle.c
+tests_libset_libfickle_plain_la_CFLAGS = $(libset_cflags)
+tests_libset_libfickle_plain_la_CPPFLAGS = $(AM_CPPFLAGS) -DFICKLE_WITHOUT_TLS
+tests_libset_libfickle_plain_la_LDFLAGS = $(libset_ldflags)
+tests_libset_libfickle_plain_la_LIBADD = tests/libset/libgrain.la
+tests_libset_libfickle_ie_la_SOURCES = tests/libset/fickle.c
+tests_libset_libfickle_ie_la_CFLAGS = $(libset_cflags)
+tests_libset_libfickle_ie_la_CPPFLAGS = $(AM_CPPFLAGS) -DFICKLE_TLS='"initial-exec"'
+tests_libset_libfickle_ie_la_LDFLAGS = $(libset_ldflags)
+tests_libset_libfickle_ie_la_LIBADD = tests/libset/libgrain.la
+tests_libset_libexposed_la_SOURCES = tests/libset/exposed.c
+tests_libset_libexposed_la_CFLAGS = $(libset_cflags)
+tests_libset_libexposed_la_LDFLAGS = $(libset_ldflags)
+tests_libset_libgrain_la_SOURCES = tests/libset/grain.c
+tests_libset_libgrain_la_CFLAGS = $(libset_cflags)
+tests_libset_libgrain_la_LDFLAGS = $(libset_ldflags)
+
+check_LTLIBRARIES += tests/libset/plugin.la
+tests_libset_plugin_la_SOURCES = tests/libset/plugin.c
+tests_libset_plugin_la_CFLAGS = $(libset_cflags)
+tests_libset_plugin_la_LDFLAGS = -module -avoid-version -rpath /nowhere -Wl,-z,lazy
+tests_libset_plugin_la_LIBADD = tests/libset/libfickle.la
+
+libset_tests = \
+	tests/libset/calls \
+	tests/libset/calls_now \
+	tests/libset/calls_namespace \
+	tests/libset/churn \
+	tests/libset/errors \
+	tests/libset/late \
+	tests/libset/many \
+	tests/libset/state \
+	tests/libset/state_namespace
+check_PROGRAMS += $(libset_tests)
+TESTS += $(libset_tests)
+
+libset_cppflags = $(AM_CPPFLAGS) -DFICKLE='"libfickle.so"' -DGRAIN='"libgrain.so"'
+libset_now_cppflags = $(AM_CPPFLAGS) -DFICKLE='"libfickle-now.so"' -DGRAIN='"libgrain.so"'
+libset_plain_cppflags = $(AM_CPPFLAGS) -DFICKLE='"libfickle-plain.so"' -DGRAIN='"libgrain.so"' \
+	-DBACKEND=STINT_LIBSET_NAMESPACE
+libset_plain_ldadd = tests/libset/libfickle-plain.la tests/libset/libgrain.la libstint.la
+libset_ldadd = tests/libset/libfickle.la tests/libset/libgrain.la libstint.la
+libset_now_ldadd = tests/libset/libfickle-now.la tests/libset/libgrain.la libstint.la
+
+tests_libset_calls_CPPFLAGS = $(libset_cppflags)
+tests_libset_calls_LDADD = $(libset_ldadd)
+tests_libset_calls_now_SOURCES = tests/libset/calls.c
+tests_libset_calls_now_CPPFLAGS = $(libset_now_cppflags)
+tests_libset_calls_now_CFLAGS = $(AM_CFLAGS) -fno-plt
+tests_libset_calls_now_LDFLAGS = $(AM_LDFLAGS) -Wl,-z,now
+tests_libset_calls_now_LDADD = $(libset_now_ldadd)
+tests_libset_state_CPPFLAGS = $(libset_cppflags)
+tests_libset_state_LDADD = $(libset_ldadd)
+
+# in link namespaces
+tests_libset_calls_namespace_SOURCES = tests/libset/calls.c
+tests_libset_calls_namespace_CPPFLAGS = $(libset_plain_cppflags)
+tests_libset_calls_namespace_LDADD = $(libset_plain_ldadd)
+tests_libset_state_namespace_SOURCES = tests/libset/state.c
+tests_libset_state_namespace_CPPFLAGS = $(libset_plain_cppflags)
+tests_libset_state_namespace_LDADD = $(libset_plain_ldadd)
+
+tests_libset_churn_CPPFLAGS = $(libset_cppflags)
+tests_libset_churn_LDADD = $(libset_ldadd)
+tests_libset_errors_CPPFLAGS = $(AM_CPPFLAGS) -DGRAIN_PATH='"$(abs_builddir)/tests/libset/.libs/libgrain.so"'
+tests_libset_errors_LDADD = tests/libset/libfickle-ie.la tests/libset/libexposed.la tests/libset/libgrain.la libstint.la
+tests_libset_late_CPPFLAGS = $(libset_cppflags) -DPLUGIN='"$(abs_builddir)/tests/libset/.libs/plugin.so"'
+tests_libset_late_LDADD = $(libset_ldadd)
+tests_libset_many_CPPFLAGS = $(libset_cppflags)
+tests_libset_many_LDADD = $(libset_ldadd)
