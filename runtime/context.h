@@ -119,6 +119,8 @@ struct stint {
 	uint64_t deferred_longest;      /* cycles */
 	uint64_t defer_limit;           /* cycles; stopped under a lock of libc's after so long. 0, as for all calls: never */
 	uint64_t limited;               /* times that it was */
+	uint64_t handled;               /* the program's signal handlers that ran on it */
+	uint64_t broken_into;           /* of these, those that do not have system calls restarted */
 
 	/* what it holds */
 	struct ledger ledger;

@@ -28,6 +28,7 @@ struct kthread {
 	/* for eintr_was_ours() */
 	uint64_t ticks;                 /* our signals handled here */
 	uint64_t user_signals;          /* the program's signal handlers run here */
+	uint64_t user_breaks;           /* of these, those that do not have system calls restarted */
 
 	/* slots of the default size, last in first out */
 	struct stint *slots;

@@ -54,11 +54,16 @@ static void run_handler(const struct sigaction *act, int signo, siginfo_t *info,
 {
 	struct kthread *kt = kthread_here();
 	struct stint *s = self();
+	bool breaks = !(act->sa_flags & SA_RESTART);
 	uintptr_t before = 0;
 
-	if (kt)
+	if (kt) {
 		kt->user_signals++;
+		kt->user_breaks += breaks;
+	}
 	if (s) {
+		s->handled++;
+		s->broken_into += breaks;
 		before = s->handler_sp;
 		s->handler_sp = (uintptr_t)__builtin_frame_address(0);
 	}

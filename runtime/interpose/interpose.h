@@ -12,6 +12,8 @@
 #ifndef STINT_INTERPOSE_H
 #define STINT_INTERPOSE_H
 
+#include <signal.h>
+
 #include "../preempt.h"
 #include "../text.h"
 
@@ -77,13 +79,30 @@ void heap_adopt_vector(struct stint *s, char ***vector, size_t offset, size_t n)
 
 /*
  * Tells EINTR that our tick caused from EINTR that a handler of the program caused: set the mark before the
- * system call, ask after it failed. On a kernel thread that never ran a call it was never ours.
+ * system call, ask after it failed. On a kernel thread that never ran a call it was never ours. In a call only handlers that
+ * ran on it count, not those that came to its caller while it was stopped.
  */
 struct eintr_mark {
 	const struct kthread *kt;       /* a call may go on elsewhere */
-	uint64_t ours, users;
+	uint64_t ours, users, breaks;
 };
 void eintr_mark(struct eintr_mark *m);
 bool eintr_was_ours(const struct eintr_mark *m);
+bool eintr_restarts(const struct eintr_mark *m);        /* it was ours, or of handlers with SA_RESTART alone */
+
+/* A set of signals, or NULL, for a wait, without the preemption signal, by way of @copy. */
+const sigset_t *without_ours(const sigset_t *set, sigset_t *copy);
+
+/*
+ * A function that a socket's own timeout ends (SO_RCVTIMEO, SO_SNDTIMEO) fails with EINTR after any signal. The mark is set
+ * before it; socket_again(), after it failed, says whether to call it again, since EINTR was ours and time is left. Where not,
+ * errno is what the caller is to get.
+ */
+struct socket_wait {
+	struct eintr_mark mark;
+	uint64_t since;                 /* cycles */
+};
+void socket_wait(struct socket_wait *w);
+bool socket_again(const struct socket_wait *w, int fd, int option);
 
 #endif

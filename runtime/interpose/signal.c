@@ -225,11 +225,26 @@ WRAPPER void __longjmp_chk(sigjmp_buf env, int value)
 	__builtin_unreachable();
 }
 
+static uint64_t handled_here(const struct kthread *kt)
+{
+	const struct stint *s = self();
+
+	return s ? s->handled : kt ? kt->user_signals : 0;
+}
+
+static uint64_t breaks_here(const struct kthread *kt)
+{
+	const struct stint *s = self();
+
+	return s ? s->broken_into : kt ? kt->user_breaks : 0;
+}
+
 void eintr_mark(struct eintr_mark *m)
 {
 	m->kt = kthread_here();
 	m->ours = m->kt ? m->kt->ticks : 0;
-	m->users = m->kt ? m->kt->user_signals : 0;
+	m->users = handled_here(m->kt);
+	m->breaks = breaks_here(m->kt);
 }
 
 /* a call that went on elsewhere was interrupted by us, or it would not be elsewhere */
@@ -237,9 +252,25 @@ bool eintr_was_ours(const struct eintr_mark *m)
 {
 	const struct kthread *kt = kthread_here();
 
-	if (!kt)
+	if (!kt || handled_here(kt) != m->users)
 		return false;
-	if (kt != m->kt)
-		return true;
-	return kt->ticks != m->ours && kt->user_signals == m->users;
+	return kt != m->kt || kt->ticks != m->ours;
+}
+
+bool eintr_restarts(const struct eintr_mark *m)
+{
+	const struct kthread *kt = kthread_here();
+
+	if (!kt || breaks_here(kt) != m->breaks)
+		return false;
+	return kt != m->kt || kt->ticks != m->ours || handled_here(kt) != m->users;
+}
+
+const sigset_t *without_ours(const sigset_t *set, sigset_t *copy)
+{
+	if (!set || !settings.signo)
+		return set;
+	*copy = *set;
+	*bits(copy) &= ~((uint64_t)1 << (settings.signo - 1));
+	return copy;
 }
