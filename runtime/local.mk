@@ -107,6 +107,9 @@ libstint_interpose_la_SOURCES = \
 	runtime/interpose/handles.c \
 	runtime/interpose/identity.c \
 	runtime/interpose/interpose.h \
+	runtime/interpose/join.c \
+	runtime/interpose/limit.c \
+	runtime/interpose/limit.h \
 	runtime/interpose/locale.c \
 	runtime/interpose/logins.c \
 	runtime/interpose/lookups.c \

@@ -26,7 +26,7 @@
  * stopped while it holds one that was locked from that library's text. Where it is unlocked from does not tell, since that may
  * be a jump.
  *
- * Not here: barriers, joins, pthread_once. A call that waits in one of those is not stopped.
+ * Waiting until a call's deadline is in limit.c; joins and barriers are in join.c, pthread_once in threads.c.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -36,67 +36,11 @@
 #include <time.h>
 
 #include "interpose.h"
-#include "../clock.h"
+#include "limit.h"
 #include "../ledger.h"
 
 #define PRIO_INHERIT 32         /* in __kind */
 #define COND_MONOTONIC 2        /* in __wrefs: timed waits use CLOCK_MONOTONIC */
-#define OVERDUE_NS 1000000      /* how often to look when the deadline has passed but could not be taken */
-#define NSEC 1000000000L
-
-/* --- waiting until the deadline ---------------------------------------------------------------- */
-
-struct limit {
-	struct timespec at;
-	bool ours;              /* it is the call's deadline, before the caller's own time */
-	bool none;              /* wait for ever */
-};
-
-static bool earlier(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
-}
-
-/*
- * When to stop waiting: at @user (NULL: never), or at the call's deadline. Nested in a region with preemption
- * disabled there is no stopping, so there only @user counts. Call it with preemption disabled once.
- */
-static struct limit limit_of(const struct stint *s, clockid_t clock, const struct timespec *user)
-{
-	struct limit l = { .ours = false, .none = !user };
-	uint64_t eff = s->eff, now = clock_now();
-	stint_ns span;
-	struct timespec at;
-
-	if (user)
-		l.at = *user;
-	if (s->depth > 1 || eff == NEVER)
-		return l;
-	span = eff > now ? clock_ns(eff - now) + 1 : OVERDUE_NS;
-	if (clock_gettime(clock, &at))
-		return l;
-	at.tv_sec += span / NSEC;
-	at.tv_nsec += span % NSEC;
-	if (at.tv_nsec >= NSEC) {
-		at.tv_sec++;
-		at.tv_nsec -= NSEC;
-	}
-	if (user && !earlier(&at, user))
-		return l;
-	l.at = at;
-	l.none = false;
-	l.ours = true;
-	return l;
-}
-
-/* Out of a wait that ended at the call's deadline: be stopped, and go back to waiting. */
-static void stop_here(struct stint *s, const void *caller)
-{
-	s->deferred_since = 0;  /* nothing was deferred */
-	s->pending = true;
-	preempt_enable(s, caller);
-	preempt_disable(s);
-}
 
 /* --- mutexes ----------------------------------------------------------------------------------- */
 
@@ -218,13 +162,6 @@ WRAPPER int pthread_mutex_unlock(pthread_mutex_t *m)
 
 /* --- condition variables ----------------------------------------------------------------------- */
 
-static bool has_passed(clockid_t clock, const struct timespec *at)
-{
-	struct timespec now;
-
-	return clock_gettime(clock, &now) == 0 && !earlier(&now, at);
-}
-
 /*
  * The mutex is not held while the call waits, and is again when it returns, whatever it returns. Where the
  * library takes it again the call may be stopped; the other wait in there is for a word that is not the
@@ -242,9 +179,9 @@ static int wait_cond(struct stint *s, pthread_cond_t *c, pthread_mutex_t *m, clo
 	ledger_wait_begin(s, m, sizeof(*m));
 	r = l.none ? REAL(pthread_cond_wait)(c, m) : REAL(pthread_cond_clockwait)(c, m, clock, &l.at);
 	ledger_wait_end(s);
-	if (r == ETIMEDOUT && l.ours && !(user && has_passed(clock, user))) {
+	if (r == ETIMEDOUT && l.ours && !(user && limit_passed(clock, user))) {
 		REAL(pthread_mutex_unlock)(m);
-		stop_here(s, caller);
+		limit_stop(s, caller);
 		r = wait_for_mutex(s, m);
 	}
 	/* unless the arguments were wrong from the start, or the mutex is beyond recovery */
@@ -367,7 +304,7 @@ static int lock_rw(struct stint *s, pthread_rwlock_t *l, rw_lock *ever, rw_lock_
 		r = lim.none ? ever(l) : until(l, clock, &lim.at);
 		if (r != ETIMEDOUT || !lim.ours)
 			break;
-		stop_here(s, caller);
+		limit_stop(s, caller);
 	}
 	entered(s, LOCK_RWLOCK, l, r);
 	preempt_enable(s, caller);
@@ -514,9 +451,9 @@ static int wait_sem(struct stint *s, sem_t *sem, clockid_t clock, const struct t
 		if (r == 0)
 			break;
 		if (errno == ETIMEDOUT && l.ours)
-			stop_here(s, caller);
-		else if (errno != EINTR || !eintr_was_ours(&mark))
-			break;
+			limit_stop(s, caller);
+		else if (errno != EINTR || !(user ? eintr_was_ours(&mark) : eintr_restarts(&mark)))
+			break;          /* without a time of its own it would be taken up again after SA_RESTART */
 		errno = saved;
 	}
 	preempt_enable(s, caller);
