@@ -84,6 +84,7 @@ sed -n 's/^\([A-Z]*\)_FN(\([A-Za-z0-9_]*\), *\([^)]*\))$/\1 \3 \2/p' "$table" |
 		title["spawn"] = "commands; what a new process does first"
 		title["support"] = "called by code of the compiler and of start-up files"
 		title["syscall"] = "all kinds"
+		title["suspend"] = "waiting for a signal handler"
 		title["system"] = "system, interfaces, temporary files"
 		title["texts"] = "words, messages, numbers, addresses, terminals, names"
 		title["times"] = "dates"

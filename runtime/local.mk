@@ -136,6 +136,7 @@ libstint_interpose_la_SOURCES = \
 	runtime/interpose/stdio-variants.c \
 	runtime/interpose/stdio.c \
 	runtime/interpose/strings.c \
+	runtime/interpose/suspend.c \
 	runtime/interpose/system.c \
 	runtime/interpose/table.def \
 	runtime/interpose/texts.c \

@@ -10,11 +10,14 @@
  * Nothing here holds a lock or a resource, so preemption stays enabled throughout; a call is stopped wherever in the
  * system call the tick finds it (these rows count as bare system calls for the rule of text.h).
  *
- * pause(), sigsuspend(), sigtimedwait() and their kin are not here: they wait for a signal, and ours ends pause().
+ * sigtimedwait() and its kin are here: they wait for signals, but with a time. pause() and sigsuspend() are in suspend.c.
+ *
+ * A mask for the time of a wait, or a set of signals that are waited for, must not have the preemption signal in it.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/msg.h>
@@ -189,6 +192,7 @@ struct wait_ms {
 	struct eintr_mark mark;
 	struct end end;
 	int now;
+	sigset_t mask;
 };
 
 static struct wait_ms begin_ms(int ms)
@@ -230,7 +234,7 @@ WAITS_MS(__poll, (struct pollfd *fds, nfds_t n, int timeout), timeout, (fds, n, 
 WAITS_MS(__poll_chk, (struct pollfd *fds, nfds_t n, int timeout, size_t size), timeout, (fds, n, w.now, size))
 WAITS_MS(epoll_wait, (int fd, struct epoll_event *events, int n, int timeout), timeout, (fd, events, n, w.now))
 WAITS_MS(epoll_pwait, (int fd, struct epoll_event *events, int n, int timeout, const sigset_t *mask), timeout,
-         (fd, events, n, w.now, mask))
+         (fd, events, n, w.now, without_ours(mask, &w.mask)))
 
 /* the same for spans in a struct timespec; NULL is for ever */
 struct wait_ts {
@@ -238,6 +242,7 @@ struct wait_ts {
 	struct end end;
 	struct timespec now;
 	const struct timespec *at;      /* NULL or &now */
+	sigset_t mask;
 };
 
 static void begin_ts(struct wait_ts *w, const struct timespec *span)
@@ -277,16 +282,16 @@ static bool again_ts(struct wait_ts *w, int r)
 	}
 
 WAITS_TS(ppoll, (struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask),
-         (fds, n, w.at, mask))
+         (fds, n, w.at, without_ours(mask, &w.mask)))
 WAITS_TS(__ppoll_chk,
          (struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask, size_t size),
-         (fds, n, w.at, mask, size))
+         (fds, n, w.at, without_ours(mask, &w.mask), size))
 WAITS_TS(pselect,
          (int n, fd_set *in, fd_set *out, fd_set *ex, const struct timespec *timeout, const sigset_t *mask),
-         (n, in, out, ex, w.at, mask))
+         (n, in, out, ex, w.at, without_ours(mask, &w.mask)))
 WAITS_TS(epoll_pwait2,
          (int fd, struct epoll_event *events, int n, const struct timespec *timeout, const sigset_t *mask),
-         (fd, events, n, w.at, mask))
+         (fd, events, n, w.at, without_ours(mask, &w.mask)))
 
 /*
  * Linux writes the time that is left to *timeout, whatever the result; after EINTR the sets are untouched. So a
@@ -322,6 +327,33 @@ WRAPPER int select(int n, fd_set *in, fd_set *out, fd_set *ex, struct timeval *t
 WRAPPER int __select(int n, fd_set *in, fd_set *out, fd_set *ex, struct timeval *timeout)
 {
 	return select_(REAL(__select), n, in, out, ex, timeout);
+}
+
+/* --- waiting for signals ----------------------------------------------------------------------- */
+
+WAITS_TS(sigtimedwait, (const sigset_t *set, siginfo_t *info, const struct timespec *timeout),
+         (without_ours(set, &w.mask), info, w.at))
+
+WRAPPER int sigwaitinfo(const sigset_t *set, siginfo_t *info)
+{
+	return sigtimedwait(set, info, NULL);
+}
+
+/* a handler does not end it: POSIX leaves that open, libc waits on */
+WRAPPER int sigwait(const sigset_t *set, int *signo)
+{
+	int saved = errno, err = 0, r;
+	siginfo_t info;
+
+	do
+		r = sigtimedwait(set, &info, NULL);
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		err = errno;
+	else
+		*signo = r;
+	errno = saved;
+	return err;
 }
 
 /* --- System V: the kernel has done nothing when it returns EINTR ------------------------------- */
