@@ -88,6 +88,7 @@ sed -n 's/^\([A-Z]*\)_FN(\([A-Za-z0-9_]*\), *\([^)]*\))$/\1 \3 \2/p' "$table" |
 		title["system"] = "system, interfaces, temporary files"
 		title["texts"] = "words, messages, numbers, addresses, terminals, names"
 		title["times"] = "dates"
+		title["transfer"] = "reading, writing, connecting"
 		title["unfit"] = "the thread, its stack or the process under a call"
 		title["waiting"] = "waiting, and a call is not stopped meanwhile"
 		title["walks"] = "users, groups, hosts, networks, services, shells, terminals: all, one after the other"

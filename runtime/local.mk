@@ -142,6 +142,7 @@ libstint_interpose_la_SOURCES = \
 	runtime/interpose/texts.c \
 	runtime/interpose/threads.c \
 	runtime/interpose/times.c \
+	runtime/interpose/transfer.c \
 	runtime/interpose/unfit.c \
 	runtime/interpose/walks.c
 # no sanitizer: theirs calls our wrappers before it has set itself up, and instrumented code would fault.

@@ -91,23 +91,19 @@ static int enter_pair(struct stint *s, int r, const int fds[2])
 
 /*
  * Hands out a descriptor, or -1, and may have to wait for it. SA_RESTART has the system call issued again
- * after a stop; a socket with a timeout (SO_RCVTIMEO) returns EINTR instead, which the caller must not see.
+ * after a stop.
  */
 #define WAITS(name, params, args)                                             \
 	WRAPPER int name params                                               \
 	{                                                                     \
 		struct stint *s_ = self();                                    \
-		struct eintr_mark mark;                                       \
 		int r_;                                                       \
                                                                               \
 		if (likely(!s_))                                              \
 			return enter(NULL, REAL(name) args);                  \
 		preempt_disable(s_);                                          \
 		ledger_wait_begin(s_, NULL, 0);                               \
-		eintr_mark(&mark);                                            \
-		do                                                            \
-			r_ = REAL(name) args;                                 \
-		while (r_ < 0 && errno == EINTR && eintr_was_ours(&mark));    \
+		r_ = REAL(name) args;                                         \
 		ledger_wait_end(s_);                                          \
 		enter(s_, r_);                                                \
 		preempt_enable(s_, caller_address());                         \
@@ -179,8 +175,33 @@ OPENS(open_tree, (int dir, const char *path, unsigned flags), (dir, path, flags)
 
 OPENS(dup, (int fd), (fd))
 OPENS(socket, (int domain, int type, int protocol), (domain, type, protocol))
-WAITS(accept, (int fd, struct sockaddr *address, socklen_t *len), (fd, address, len))
-WAITS(accept4, (int fd, struct sockaddr *address, socklen_t *len, int flags), (fd, address, len, flags))
+
+/* a socket with a timeout (SO_RCVTIMEO) returns EINTR after a stop, which the caller must not see; outside, after a late tick */
+#define ACCEPTS(name, params, args)                                           \
+	WRAPPER int name params                                               \
+	{                                                                     \
+		struct stint *s_ = self();                                    \
+		struct socket_wait w;                                         \
+		int r_;                                                       \
+                                                                              \
+		if (s_) {                                                     \
+			preempt_disable(s_);                                  \
+			ledger_wait_begin(s_, NULL, 0);                       \
+		}                                                             \
+		socket_wait(&w);                                              \
+		do                                                            \
+			r_ = REAL(name) args;                                 \
+		while (r_ < 0 && socket_again(&w, fd, SO_RCVTIMEO));          \
+		if (s_)                                                       \
+			ledger_wait_end(s_);                                  \
+		enter(s_, r_);                                                \
+		if (s_)                                                       \
+			preempt_enable(s_, caller_address());                 \
+		return r_;                                                    \
+	}
+
+ACCEPTS(accept, (int fd, struct sockaddr *address, socklen_t *len), (fd, address, len))
+ACCEPTS(accept4, (int fd, struct sockaddr *address, socklen_t *len, int flags), (fd, address, len, flags))
 OPENS(epoll_create, (int size), (size))
 OPENS(epoll_create1, (int flags), (flags))
 OPENS(eventfd, (unsigned value, int flags), (value, flags))
@@ -323,17 +344,19 @@ static void enter_rights(struct stint *s, struct msghdr *m)
 WRAPPER ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
 	struct stint *s = self();
-	struct eintr_mark mark;
+	struct socket_wait w;
 	ssize_t r;
 
-	if (likely(!s))
-		return REAL(recvmsg)(fd, message, flags);
-	preempt_disable(s);
-	ledger_wait_begin(s, NULL, 0);
-	eintr_mark(&mark);
+	if (s) {
+		preempt_disable(s);
+		ledger_wait_begin(s, NULL, 0);
+	}
+	socket_wait(&w);
 	do
 		r = REAL(recvmsg)(fd, message, flags);
-	while (r < 0 && errno == EINTR && eintr_was_ours(&mark));
+	while (r < 0 && socket_again(&w, fd, SO_RCVTIMEO));
+	if (!s)
+		return r;
 	ledger_wait_end(s);
 	if (r >= 0 && message->msg_control)
 		enter_rights(s, message);
@@ -344,17 +367,19 @@ WRAPPER ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 WRAPPER int recvmmsg(int fd, struct mmsghdr *messages, unsigned n, int flags, struct timespec *timeout)
 {
 	struct stint *s = self();
-	struct eintr_mark mark;
+	struct socket_wait w;
 	int r;
 
-	if (likely(!s))
-		return REAL(recvmmsg)(fd, messages, n, flags, timeout);
-	preempt_disable(s);
-	ledger_wait_begin(s, NULL, 0);
-	eintr_mark(&mark);
+	if (s) {
+		preempt_disable(s);
+		ledger_wait_begin(s, NULL, 0);
+	}
+	socket_wait(&w);
 	do
 		r = REAL(recvmmsg)(fd, messages, n, flags, timeout);
-	while (r < 0 && errno == EINTR && eintr_was_ours(&mark));
+	while (r < 0 && socket_again(&w, fd, SO_RCVTIMEO));
+	if (!s)
+		return r;
 	ledger_wait_end(s);
 	for (int i = 0; i < r; i++)
 		if (messages[i].msg_hdr.msg_control)

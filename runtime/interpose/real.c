@@ -21,7 +21,7 @@ static const char *const real_names[] = {
 /* where a call may be stopped although it is in libc. The blocking ones are wrapped, but their waits are not deferred. */
 static const char *const exempt_names[] = {
 	"pthread_sigmask", "sigprocmask", "sigaction", "longjmp", "siglongjmp", "_setjmp", "__sigsetjmp",
-	"qsort", "qsort_r", "syscall",
+	"qsort", "qsort_r", "syscall", "fcntl64",        /* the last: of which lockf() is made */
 #define BLOCKING_FN(name, family) #name,
 #define UNWRAPPED_FN(name, family) #name,
 #include "table.def"
