@@ -7,6 +7,9 @@
  * in libc (openat2, io_uring_setup, userfaultfd), and are covered only here. Mappings made by number are not entered: who
  * does that means to keep them. Those that are moved or replaced so are struck.
  *
+ * Those that wait and that the kernel does not take up again after a tick go by the functions that are made of them, and futexes
+ * by one of their own.
+ *
  * Passing on must be a jump, not a call: after vfork by number the child returns first, over a frame that its parent still
  * needs. Hence no variable arguments. The seventh, on the stack, is there only if the caller has as many: it is handed on as
  * it is, and nothing else may be put in its place, so no function that is jumped to has as many arguments.
@@ -14,12 +17,24 @@
  * System call instructions in the program itself are not seen.
  */
 #define _GNU_SOURCE
+/* there it has variable arguments */
+#define syscall header_syscall
 #include <errno.h>
 #include <linux/close_range.h>
+#include <linux/futex.h>
+#include <poll.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/msg.h>
+#include <sys/select.h>
+#include <sys/sem.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 
+#include "../clock.h"
+#include "../kthread.h"
 #include "../ledger.h"
 #include "interpose.h"
 
@@ -31,6 +46,12 @@
 #define SYS_fsmount 432
 #endif
 
+#undef syscall
+
+#define NSEC 1000000000L
+
+int pause(void);
+int epoll_pwait2(int fd, struct epoll_event *events, int n, const struct timespec *timeout, const sigset_t *mask);
 long syscall(long nr, long a, long b, long c, long d, long e, long f);
 
 /* the rest waits for nothing, or nothing to speak of */
@@ -81,15 +102,15 @@ static bool strikes(long nr)
 /* hands out a descriptor, and may have to wait for it: of a fifo, a connection */
 static long open_by_number(struct stint *s, long nr, long a, long b, long c, long d, long e)
 {
-	struct eintr_mark mark;
+	struct socket_wait w;
 	long r;
 
 	if (s)
 		ledger_wait_begin(s, NULL, 0);
-	eintr_mark(&mark);
+	socket_wait(&w);
 	do
 		r = REAL(syscall)(nr, a, b, c, d, e, 0);
-	while (s && r < 0 && errno == EINTR && eintr_was_ours(&mark));
+	while (r < 0 && socket_again(&w, (int)a, SO_RCVTIMEO));
 	if (s)
 		ledger_wait_end(s);
 	if (r >= 0)
@@ -178,10 +199,131 @@ static __attribute__((noinline)) void strike_mapping(long nr, long a, long b, lo
 		preempt_enable(s, NULL);
 }
 
+static bool waits(long nr)
+{
+	switch (nr) {
+	case SYS_futex:
+	case SYS_nanosleep:
+	case SYS_clock_nanosleep:
+	case SYS_poll:
+	case SYS_ppoll:
+	case SYS_select:
+	case SYS_pselect6:
+	case SYS_epoll_wait:
+	case SYS_epoll_pwait:
+	case SYS_epoll_pwait2:
+	case SYS_semop:
+	case SYS_semtimedop:
+	case SYS_msgsnd:
+	case SYS_msgrcv:
+	case SYS_pause:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Only the plain wait has a span, from now on; the others have a point in time, which stays what it is. */
+static __attribute__((noinline)) long futex_by_number(long word, long op, long value, long timeout, long e, long f)
+{
+	bool span = timeout && (op & FUTEX_CMD_MASK) == FUTEX_WAIT;
+	struct timespec left, *at = (struct timespec *)timeout;
+	struct eintr_mark mark;
+	uint64_t since = 0;
+	stint_ns whole = 0;
+	int saved = errno;
+	long r;
+
+	if (span) {
+		whole = at->tv_sec > INT64_MAX / NSEC - 1 ? INT64_MAX : at->tv_sec * NSEC + at->tv_nsec;
+		since = clock_now();
+	}
+	eintr_mark(&mark);
+	while (r = REAL(syscall)(SYS_futex, word, op, value, (long)at, e, f), r < 0 && errno == EINTR) {
+		stint_ns ns;
+
+		if (!eintr_was_ours(&mark))
+			break;
+		errno = saved;
+		if (!span)
+			continue;
+		ns = whole - clock_ns(clock_now() - since);
+		left = ns > 0 ? (struct timespec){ ns / NSEC, ns % NSEC } : (struct timespec){ 0, 0 };
+		at = &left;
+	}
+	return r;
+}
+
+/* the kernel has written what is left to where it found the time */
+static long wait_again(long nr, long a, long b, long c, long d, long e, long f)
+{
+	struct eintr_mark mark;
+	long r;
+
+	eintr_mark(&mark);
+	do
+		r = REAL(syscall)(nr, a, b, c, d, e, f);
+	while (r < 0 && errno == EINTR && eintr_was_ours(&mark));
+	return r;
+}
+
+static __attribute__((noinline)) long pselect_by_number(long a, long b, long c, long d, long e, long f)
+{
+	return wait_again(SYS_pselect6, a, b, c, d, e, f);
+}
+
+static long as_errno(int err)
+{
+	if (!err)
+		return 0;
+	errno = err;
+	return -1;
+}
+
+/* on a thread that runs calls */
+static __attribute__((noinline)) long wait_by_number(long nr, long a, long b, long c, long d, long e)
+{
+	switch (nr) {
+	case SYS_nanosleep:
+		return nanosleep((void *)a, (void *)b);
+	case SYS_clock_nanosleep:
+		return as_errno(clock_nanosleep((clockid_t)a, (int)b, (void *)c, (void *)d));
+	case SYS_poll:
+		return poll((void *)a, (nfds_t)b, (int)c);
+	case SYS_select:
+		return select((int)a, (void *)b, (void *)c, (void *)d, (void *)e);
+	case SYS_epoll_wait:
+		return epoll_wait((int)a, (void *)b, (int)c, (int)d);
+	case SYS_epoll_pwait:
+		return epoll_pwait((int)a, (void *)b, (int)c, (int)d, (void *)e);
+	case SYS_epoll_pwait2:
+		return epoll_pwait2((int)a, (void *)b, (int)c, (void *)d, (void *)e);
+	case SYS_semop:
+		return semop((int)a, (void *)b, (size_t)c);
+	case SYS_semtimedop:
+		return semtimedop((int)a, (void *)b, (size_t)c, (void *)d);
+	case SYS_msgsnd:
+		return msgsnd((int)a, (void *)b, (size_t)c, (int)d);
+	case SYS_msgrcv:
+		return msgrcv((int)a, (void *)b, (size_t)c, d, (int)e);
+	case SYS_ppoll:
+		return wait_again(nr, a, b, c, d, e, 0);
+	default:
+		return pause();
+	}
+}
+
 WRAPPER long syscall(long nr, long a, long b, long c, long d, long e, long f)
 {
 	if (unlikely(hands_out(nr) || strikes(nr)))
 		return kept_in_books(nr, a, b, c, d, e);
+	if (unlikely(waits(nr) && kthread_here())) {
+		if (nr == SYS_futex)
+			return futex_by_number(a, b, c, d, e, f);
+		if (nr == SYS_pselect6)
+			return pselect_by_number(a, b, c, d, e, f);
+		return wait_by_number(nr, a, b, c, d, e);
+	}
 	if (unlikely(nr == SYS_mmap || nr == SYS_mremap || nr == SYS_munmap || nr == SYS_shmdt))
 		strike_mapping(nr, a, b, d);
 	return REAL(syscall)(nr, a, b, c, d, e, f);
