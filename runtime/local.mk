@@ -97,6 +97,8 @@ libstint_interpose_la_SOURCES = \
 	runtime/interpose/answer.h \
 	runtime/interpose/argz.c \
 	runtime/interpose/async.c \
+	runtime/interpose/await.c \
+	runtime/interpose/await.h \
 	runtime/interpose/callbacks.c \
 	runtime/interpose/dir.c \
 	runtime/interpose/dl.c \

@@ -2,8 +2,8 @@
  * stdio.c - streams
  *
  * Every function that locks a stream, or the list of all streams, runs with preemption disabled: a call stopped
- * with stdout locked would stop its caller at the next printf. The price: a call that waits in fgets() for a
- * terminal is not stopped there. The functions behind the macros (__overflow and so on) rearrange the buffer, so they
+ * with stdout locked would stop its caller at the next printf. So a call waits for input before it goes there (await.h).
+ * The functions behind the macros (__overflow and so on) rearrange the buffer, so they
  * are here, too. Unlocked functions and older names are in stdio-variants.c.
  *
  * Functions that make a stream enter it in the ledger, fclose() and pclose() strike it, on whatever thread. A
@@ -32,7 +32,7 @@
 #include <stdio.h>
 #include <wchar.h>
 
-#include "interpose.h"
+#include "await.h"
 #include "../ledger.h"
 #include "../sys.h"
 
@@ -265,49 +265,50 @@ WRAPPER void funlockfile(FILE *f)
 
 /* --- bytes ------------------------------------------------------------------------------------- */
 
-LOCKED(int, fgetc, (FILE *f), (f))
-LOCKED(int, getc, (FILE *f), (f))
-LOCKED(int, _IO_getc, (FILE *f), (f))
-LOCKED(int, getchar, (void), ())
-LOCKED(int, getw, (FILE *f), (f))
+READS_STREAM(int, fgetc, (FILE *f), (f), f, EOF)
+READS_STREAM(int, getc, (FILE *f), (f), f, EOF)
+READS_STREAM(int, _IO_getc, (FILE *f), (f), f, EOF)
+READS_STREAM(int, getchar, (void), (), stdin, EOF)
+READS_STREAM(int, getw, (FILE *f), (f), f, EOF)
 LOCKED(int, fputc, (int c, FILE *f), (c, f))
 LOCKED(int, putc, (int c, FILE *f), (c, f))
 LOCKED(int, _IO_putc, (int c, FILE *f), (c, f))
 LOCKED(int, putchar, (int c), (c))
 LOCKED(int, putw, (int w, FILE *f), (w, f))
 LOCKED(int, ungetc, (int c, FILE *f), (c, f))
-LOCKED(char *, fgets, (char *buf, int n, FILE *f), (buf, n, f))
-LOCKED(char *, __fgets_chk, (char *buf, size_t size, int n, FILE *f), (buf, size, n, f))
-LOCKED(char *, gets, (char *buf), (buf))
-LOCKED(char *, __gets_chk, (char *buf, size_t size), (buf, size))
+READS_STREAM(char *, fgets, (char *buf, int n, FILE *f), (buf, n, f), n > 1 ? f : NULL, NULL)
+READS_STREAM(char *, __fgets_chk, (char *buf, size_t size, int n, FILE *f), (buf, size, n, f), n > 1 ? f : NULL, NULL)
+READS_STREAM(char *, gets, (char *buf), (buf), stdin, NULL)
+READS_STREAM(char *, __gets_chk, (char *buf, size_t size), (buf, size), stdin, NULL)
 LOCKED(int, fputs, (const char *str, FILE *f), (str, f))
 LOCKED(int, puts, (const char *str), (str))
-LOCKED(size_t, fread, (void *buf, size_t size, size_t n, FILE *f), (buf, size, n, f))
-LOCKED(size_t, __fread_chk, (void *buf, size_t len, size_t size, size_t n, FILE *f), (buf, len, size, n, f))
+READS_STREAM(size_t, fread, (void *buf, size_t size, size_t n, FILE *f), (buf, size, n, f), size && n ? f : NULL, 0)
+READS_STREAM(size_t, __fread_chk, (void *buf, size_t len, size_t size, size_t n, FILE *f),
+             (buf, len, size, n, f), size && n ? f : NULL, 0)
 LOCKED(size_t, fwrite, (const void *buf, size_t size, size_t n, FILE *f), (buf, size, n, f))
 LOCKED(int, __overflow, (FILE *f, int c), (f, c))
-LOCKED(int, __uflow, (FILE *f), (f))
-LOCKED(int, __underflow, (FILE *f), (f))
+READS_STREAM(int, __uflow, (FILE *f), (f), f, EOF)
+READS_STREAM(int, __underflow, (FILE *f), (f), f, EOF)
 LOCKED_VOID(perror, (const char *str), (str))
 LOCKED_VOID(psignal, (int signo, const char *str), (signo, str))
 LOCKED_VOID(psiginfo, (const siginfo_t *info, const char *str), (info, str))
 
 /* --- wide characters --------------------------------------------------------------------------- */
 
-LOCKED(wint_t, fgetwc, (FILE *f), (f))
-LOCKED(wint_t, getwc, (FILE *f), (f))
-LOCKED(wint_t, getwchar, (void), ())
+READS_STREAM(wint_t, fgetwc, (FILE *f), (f), f, WEOF)
+READS_STREAM(wint_t, getwc, (FILE *f), (f), f, WEOF)
+READS_STREAM(wint_t, getwchar, (void), (), stdin, WEOF)
 LOCKED(wint_t, fputwc, (wchar_t c, FILE *f), (c, f))
 LOCKED(wint_t, putwc, (wchar_t c, FILE *f), (c, f))
 LOCKED(wint_t, putwchar, (wchar_t c), (c))
 LOCKED(wint_t, ungetwc, (wint_t c, FILE *f), (c, f))
-LOCKED(wchar_t *, fgetws, (wchar_t *buf, int n, FILE *f), (buf, n, f))
-LOCKED(wchar_t *, __fgetws_chk, (wchar_t *buf, size_t size, int n, FILE *f), (buf, size, n, f))
+READS_STREAM(wchar_t *, fgetws, (wchar_t *buf, int n, FILE *f), (buf, n, f), n > 1 ? f : NULL, NULL)
+READS_STREAM(wchar_t *, __fgetws_chk, (wchar_t *buf, size_t size, int n, FILE *f), (buf, size, n, f), n > 1 ? f : NULL, NULL)
 LOCKED(int, fputws, (const wchar_t *str, FILE *f), (str, f))
 LOCKED(int, fwide, (FILE *f, int mode), (f, mode))
 LOCKED(wint_t, __woverflow, (FILE *f, wint_t c), (f, c))
-LOCKED(wint_t, __wuflow, (FILE *f), (f))
-LOCKED(wint_t, __wunderflow, (FILE *f), (f))
+READS_STREAM(wint_t, __wuflow, (FILE *f), (f), f, WEOF)
+READS_STREAM(wint_t, __wunderflow, (FILE *f), (f), f, WEOF)
 
 /* --- positions, buffers, state ----------------------------------------------------------------- */
 
@@ -344,14 +345,14 @@ LOCKED(int, vwprintf, (const wchar_t *format, va_list ap), (format, ap))
 LOCKED(int, vfwprintf, (FILE *f, const wchar_t *format, va_list ap), (f, format, ap))
 LOCKED(int, __vwprintf_chk, (int flag, const wchar_t *format, va_list ap), (flag, format, ap))
 LOCKED(int, __vfwprintf_chk, (FILE *f, int flag, const wchar_t *format, va_list ap), (f, flag, format, ap))
-LOCKED(int, vscanf, (const char *format, va_list ap), (format, ap))
-LOCKED(int, vfscanf, (FILE *f, const char *format, va_list ap), (f, format, ap))
-LOCKED(int, __isoc99_vscanf, (const char *format, va_list ap), (format, ap))
-LOCKED(int, __isoc99_vfscanf, (FILE *f, const char *format, va_list ap), (f, format, ap))
-LOCKED(int, vwscanf, (const wchar_t *format, va_list ap), (format, ap))
-LOCKED(int, vfwscanf, (FILE *f, const wchar_t *format, va_list ap), (f, format, ap))
-LOCKED(int, __isoc99_vwscanf, (const wchar_t *format, va_list ap), (format, ap))
-LOCKED(int, __isoc99_vfwscanf, (FILE *f, const wchar_t *format, va_list ap), (f, format, ap))
+READS_STREAM(int, vscanf, (const char *format, va_list ap), (format, ap), stdin, EOF)
+READS_STREAM(int, vfscanf, (FILE *f, const char *format, va_list ap), (f, format, ap), f, EOF)
+READS_STREAM(int, __isoc99_vscanf, (const char *format, va_list ap), (format, ap), stdin, EOF)
+READS_STREAM(int, __isoc99_vfscanf, (FILE *f, const char *format, va_list ap), (f, format, ap), f, EOF)
+READS_STREAM(int, vwscanf, (const wchar_t *format, va_list ap), (format, ap), stdin, EOF)
+READS_STREAM(int, vfwscanf, (FILE *f, const wchar_t *format, va_list ap), (f, format, ap), f, EOF)
+READS_STREAM(int, __isoc99_vwscanf, (const wchar_t *format, va_list ap), (format, ap), stdin, EOF)
+READS_STREAM(int, __isoc99_vfwscanf, (FILE *f, const wchar_t *format, va_list ap), (f, format, ap), f, EOF)
 LOCKED_VOID(vwarn, (const char *format, va_list ap), (format, ap))
 LOCKED_VOID(vwarnx, (const char *format, va_list ap), (format, ap))
 
@@ -384,14 +385,34 @@ FORMATS(fwprintf, vfwprintf, (FILE *f, const wchar_t *format, ...), (f, format, 
 FORMATS(__wprintf_chk, __vwprintf_chk, (int flag, const wchar_t *format, ...), (flag, format, ap), format)
 FORMATS(__fwprintf_chk, __vfwprintf_chk, (FILE *f, int flag, const wchar_t *format, ...), (f, flag, format, ap),
         format)
-FORMATS(scanf, vscanf, (const char *format, ...), (format, ap), format)
-FORMATS(fscanf, vfscanf, (FILE *f, const char *format, ...), (f, format, ap), format)
-FORMATS(__isoc99_scanf, __isoc99_vscanf, (const char *format, ...), (format, ap), format)
-FORMATS(__isoc99_fscanf, __isoc99_vfscanf, (FILE *f, const char *format, ...), (f, format, ap), format)
-FORMATS(wscanf, vwscanf, (const wchar_t *format, ...), (format, ap), format)
-FORMATS(fwscanf, vfwscanf, (FILE *f, const wchar_t *format, ...), (f, format, ap), format)
-FORMATS(__isoc99_wscanf, __isoc99_vwscanf, (const wchar_t *format, ...), (format, ap), format)
-FORMATS(__isoc99_fwscanf, __isoc99_vfwscanf, (FILE *f, const wchar_t *format, ...), (f, format, ap), format)
+/* the same for those that read @f */
+#define SCANS(name, f, twin, params, args, last)                              \
+	WRAPPER int name params                                               \
+	{                                                                     \
+		struct stint *s_ = self();                                    \
+		va_list ap;                                                   \
+		int r_;                                                       \
+                                                                              \
+		if (unlikely(s_) && !has_input(f) && !await_input(s_, f))     \
+			return EOF;                                           \
+		va_start(ap, last);                                           \
+		if (unlikely(s_))                                             \
+			preempt_disable(s_);                                  \
+		r_ = REAL(twin) args;                                         \
+		if (unlikely(s_))                                             \
+			preempt_enable(s_, caller_address());                 \
+		va_end(ap);                                                   \
+		return r_;                                                    \
+	}
+
+SCANS(scanf, stdin, vscanf, (const char *format, ...), (format, ap), format)
+SCANS(fscanf, f, vfscanf, (FILE *f, const char *format, ...), (f, format, ap), format)
+SCANS(__isoc99_scanf, stdin, __isoc99_vscanf, (const char *format, ...), (format, ap), format)
+SCANS(__isoc99_fscanf, f, __isoc99_vfscanf, (FILE *f, const char *format, ...), (f, format, ap), format)
+SCANS(wscanf, stdin, vwscanf, (const wchar_t *format, ...), (format, ap), format)
+SCANS(fwscanf, f, vfwscanf, (FILE *f, const wchar_t *format, ...), (f, format, ap), format)
+SCANS(__isoc99_wscanf, stdin, __isoc99_vwscanf, (const wchar_t *format, ...), (format, ap), format)
+SCANS(__isoc99_fwscanf, f, __isoc99_vfwscanf, (FILE *f, const wchar_t *format, ...), (f, format, ap), format)
 
 #define WARNS(name, twin)                                                     \
 	WRAPPER void name(const char *format, ...)                            \

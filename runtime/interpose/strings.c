@@ -20,7 +20,7 @@
 #include <unistd.h>
 #include <wchar.h>
 
-#include "interpose.h"
+#include "await.h"
 #include "../ledger.h"
 #include "../sys.h"
 
@@ -143,6 +143,8 @@ static ssize_t line_into(struct stint *s, read_line *read, char **line, size_t *
                                                                                         \
 		if (likely(!s))                                                         \
 			return REAL(name)(line, size, delimiter, f);                    \
+		if (!has_input(f) && !await_input(s, f))                                \
+			return -1;                                                      \
 		preempt_disable(s);                                                     \
 		r = line_into(s, REAL(name), line, size, delimiter, f);                 \
 		preempt_enable(s, caller_address());                                    \
@@ -159,6 +161,8 @@ WRAPPER ssize_t getline(char **line, size_t *size, FILE *f)
 
 	if (likely(!s))
 		return REAL(getline)(line, size, f);
+	if (!has_input(f) && !await_input(s, f))
+		return -1;
 	preempt_disable(s);
 	r = line_into(s, REAL(getdelim), line, size, '\n', f);
 	preempt_enable(s, caller_address());

@@ -1,0 +1,44 @@
+/*
+ * await.h - a stream that has nothing to read is waited for before it is locked
+ *
+ * In a function of libc that reads a stream a call is not stopped, because the stream is locked and its buffer half done. So
+ * a call first waits until the descriptor can be read, where nothing is held and it may be stopped. That is all for a
+ * line that comes at once; where libc finds less than it needs, it waits for the rest with the stream locked.
+ */
+#ifndef STINT_AWAIT_H
+#define STINT_AWAIT_H
+
+#include <stdio.h>
+
+#include "interpose.h"
+
+/*
+ * False: a handler of the program that does not have system calls restarted came in between. The stream is marked and errno
+ * is EINTR, as if the read had failed. Preemption is not disabled.
+ */
+bool await_input(struct stint *s, FILE *f);
+
+/* the layout of FILE is part of the interface: getc_unlocked() is compiled into programs. Without the lock this is a guess. */
+static inline bool has_input(const FILE *f)
+{
+	return !f || f->_IO_read_ptr < f->_IO_read_end;
+}
+
+/* a wrapper of the class "locked" that reads @f, or nothing if that is NULL: @failure is what it returns when it was interrupted */
+#define READS_STREAM(ret, name, params, args, f, failure)                     \
+	WRAPPER STINT_LOCKED_TEXT ret name params                             \
+	{                                                                     \
+		struct stint *s_ = self();                                    \
+		ret r_;                                                       \
+                                                                              \
+		if (likely(!s_))                                              \
+			return REAL(name) args;                               \
+		if (!has_input(f) && !await_input(s_, f))                     \
+			return failure;                                       \
+		preempt_disable(s_);                                          \
+		r_ = REAL(name) args;                                         \
+		preempt_enable(s_, caller_address());                         \
+		return r_;                                                    \
+	}
+
+#endif
