@@ -44,6 +44,7 @@ api_tests += \
 endif
 
 interpose_tests = \
+	tests/interpose/blocking \
 	tests/interpose/callbacks \
 	tests/interpose/families \
 	tests/interpose/forbidden \
@@ -131,6 +132,7 @@ tests_api_dlopen_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_MODULES='"$(abs_builddir)/test
 
 # ---------------------------------------------------------------------------------------------- interpose
 
+tests_interpose_blocking_LDADD = libstint.la
 tests_interpose_callbacks_LDADD = libstint.la
 tests_interpose_cxx_SOURCES = tests/interpose/cxx.cc
 tests_interpose_cxx_LDADD = libstint.la
