@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bench.h"
@@ -21,16 +22,19 @@
 
 struct peer {
 	const char *program, *name;
+	const char *policy;             /* ours: another one than the default, and not for all */
 	bool one_worker;                /* it knows no more */
 	unsigned long threads_most;     /* that it can have at once; 0: no limit met here */
 };
 
 static const struct peer all_peers[] = {
-	{ "peers/threads-stint", "stint", false, 0 },   /* ours is the first */
-	{ "peers/threads-nptl", "threads of libc", false, 30000 },
-	{ "peers/threads-go", "Go", false, 0 },
-	{ "peers/threads-boost", "Boost.Fiber", false, 0 },
-	{ "peers/threads-st", "State Threads", true, 0 },
+	{ "peers/threads-stint", "stint", NULL, false, 0 },     /* ours is the first */
+	{ "peers/threads-stint", "stint, policy rr", "rr", false, 0 },
+	{ "peers/threads-stint", "stint, policy fifo", "fifo", false, 0 },
+	{ "peers/threads-nptl", "threads of libc", NULL, false, 30000 },
+	{ "peers/threads-go", "Go", NULL, false, 0 },
+	{ "peers/threads-boost", "Boost.Fiber", NULL, false, 0 },
+	{ "peers/threads-st", "State Threads", NULL, true, 0 },
 };
 #define PEERS (sizeof(all_peers) / sizeof(*all_peers))
 
@@ -49,10 +53,14 @@ struct setting {
 static double run_once(const struct setting *s, unsigned long n)
 {
 	char text[TEXT];
+	int status;
 
-	if (child_peer(s->peer->program, s->measurement, n, s->workers, text, sizeof(text)))
-		return NAN;
-	return child_value(text, s->measurement);
+	if (s->peer->policy)
+		setenv("STINT_POLICY", s->peer->policy, 1);
+	status = child_peer(s->peer->program, s->measurement, n, s->workers, text, sizeof(text));
+	if (s->peer->policy)
+		unsetenv("STINT_POLICY");
+	return status ? NAN : child_value(text, s->measurement);
 }
 
 /* The harness would count the start of the process, which may be longer than all that is measured; so not @n, but ours. */
@@ -88,6 +96,25 @@ static double run_bare_switch(void *arg, unsigned long n)
 }
 
 static const struct side floor_switch = { "a bare switch of stack and thread pointer", run_bare_switch, NULL };
+
+/* a lock that threads of other workers and kernel threads take as well, and that may be waited for, costs this */
+static double run_bare_lock(void *arg, unsigned long n)
+{
+	static long word;
+	double start = now_ns();
+	unsigned long i;
+
+	(void)arg;
+	for (i = 0; i < n; i++) {
+		long held = 1, none = 0;
+
+		__atomic_compare_exchange_n(&word, &none, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+		__atomic_compare_exchange_n(&word, &held, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+	}
+	return (now_ns() - start) / (double)n;
+}
+
+static const struct side floor_lock = { "two locked compare-and-swaps", run_bare_lock, NULL };
 
 /* Ours, @floor unless it is NULL, and every other library that can have that many workers. */
 static int compare(const struct subject *s, const char *what, const char *measurement, unsigned workers,
@@ -204,7 +231,7 @@ struct fixed {
 	double scales[LINES];
 	struct aim aims[LINES];
 	size_t lines_n;
-	size_t peers_most;              /* only so many of the libraries */
+	bool ours_alone;
 };
 
 struct fixed_series {
@@ -212,13 +239,13 @@ struct fixed_series {
 	char notes[PEERS][64];
 };
 
-static int run_fixed(const struct fixed *f, struct fixed_series *out, size_t i)
+static int run_fixed(const struct fixed *f, const struct peer *peer, struct fixed_series *out, size_t i)
 {
-	unsigned long n = peers[i]->threads_most && peers[i]->threads_most < f->n ? peers[i]->threads_most : f->n;
+	unsigned long n = peer->threads_most && peer->threads_most < f->n ? peer->threads_most : f->n;
 	char text[TEXT];
 	int error = 0;
 
-	if (child_peer(peers[i]->program, f->measurement, n, 1, text, sizeof(text)))
+	if (child_peer(peer->program, f->measurement, n, 1, text, sizeof(text)))
 		return 0;
 	if (n < f->n)
 		snprintf(out->notes[i], sizeof(out->notes[i]), "%lu of them", n);
@@ -229,20 +256,23 @@ static int run_fixed(const struct fixed *f, struct fixed_series *out, size_t i)
 
 static int fixed(const struct subject *s, const struct fixed *f)
 {
-	size_t n = f->peers_most && f->peers_most < peers_n ? f->peers_most : peers_n;
 	unsigned rounds = options.rounds < ROUNDS_MOST ? options.rounds : ROUNDS_MOST;
+	const struct peer *chosen[PEERS];
 	static struct fixed_series out;
 	const char *notes[PEERS];
 	struct side names[PEERS];
 	int error = 0;
-	size_t i;
+	size_t i, n = 0;
 
 	memset(&out, 0, sizeof(out));
+	for (i = 0; i < peers_n; i++)
+		if (i == 0 || (!f->ours_alone && !peers[i]->policy))
+			chosen[n++] = peers[i];
 	for (unsigned round = 0; round < rounds; round++)
 		for (i = 0; i < n && !error; i++)
-			error = run_fixed(f, &out, i);
+			error = run_fixed(f, chosen[i], &out, i);
 	for (i = 0; i < n; i++) {
-		names[i].name = peers[i]->name;
+		names[i].name = chosen[i]->name;
 		notes[i] = out.line[0][i].n ? out.notes[i] : "did not run";
 	}
 	for (size_t line = 0; line < f->lines_n && !error; line++)
@@ -266,7 +296,7 @@ static int blocked(const struct subject *s)
 	if (error || options.quick)
 		return error;
 	f.n = 1000000;
-	f.peers_most = 1;
+	f.ours_alone = true;
 	f.whats[0] = "memory of a blocked thread, 1 000 000";
 	return fixed(s, &f);
 }
@@ -295,6 +325,8 @@ static bool find_peers(const struct subject *s)
 			peers[peers_n++] = &all_peers[i];
 			continue;
 		}
+		if (all_peers[i].policy)
+			continue;
 		snprintf(why, sizeof(why), "%s is not compiled", all_peers[i].program);
 		report_skip(s, why);
 	}
@@ -311,7 +343,8 @@ static int threads(const struct subject *s)
 	if (!error)
 		error = compare(s, "create + join", "create", 1, (struct aim){ AIM_AT_MOST, 120 }, NULL);
 	if (!error)
-		error = compare(s, "lock + unlock, free mutex", "mutex", 1, (struct aim){ AIM_AT_MOST, 5 }, NULL);
+		error = compare(s, "lock + unlock, free mutex", "mutex", 1, (struct aim){ AIM_AT_MOST, 5 },
+				&floor_lock);
 	if (!error)
 		error = compare(s, "channel, there and back, 1 worker", "channel", 1,
 				(struct aim){ AIM_AT_MOST, 120 }, NULL);
