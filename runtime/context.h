@@ -140,6 +140,7 @@ struct stint {
 
 	/* its slot, see stack.c and tcb.c */
 	struct stint *next_free;
+	struct stint *next_batch;       /* of the first of a batch of free slots */
 	struct stint_class *size_class;
 	struct slab *slab;
 	int fake_tid;

@@ -13,7 +13,7 @@
 
 #include "context.h"
 
-#define CACHED_SLOTS 64
+#define SLOT_BATCH 64
 
 struct kthread {
 	/* the tick handler and the switch share these; compiler order matters, see tick.c */
@@ -33,6 +33,7 @@ struct kthread {
 	/* slots of the default size, last in first out */
 	struct stint *slots;
 	unsigned nslots;
+	struct stint *spare;            /* SLOT_BATCH more, or none */
 
 	void *altstack;                 /* ours, where the thread had none; see guard.c */
 	struct kthread *next;           /* in the list of all, for fork */

@@ -10,8 +10,11 @@
  * a common list, up to HOT_BYTES of memory for each size; beyond that an idle slot is made cold and its pages are
  * returned. Slabs are never unmapped: a stale handle must find a freed call, not a fault.
  *
+ * Between a kernel thread and the common list they move in batches of SLOT_BATCH, by one pointer. A kernel thread has up to two, so
+ * one that goes back and forth over the edge of a batch does not go to the common list each time.
+ *
  * How much memory an idle slot has depends on how deep its users went, mostly two pages of seventeen. So the kernel is asked
- * about one in LOOK_EVERY, and as many are kept as fit by the mean of that. Making a cold slot ready costs some 5 us, and
+ * about one now and then, and as many are kept as fit by the mean of that. Making a cold slot ready costs some 5 us, and
  * a program that has a thousand threads at a time, makes and ends them again and again, would pay it for each. Rejected:
  * counting whole stacks (keeps too few, or too much where they are deep); returning what is below the top pages of each
  * (a system call each time).
@@ -40,7 +43,8 @@
 #define SLAB_SLOTS_MAX 1024
 #define HOT_BYTES (64u << 20)   /* of memory in the idle slots of a common list */
 #define HOT_MIN 2
-#define LOOK_EVERY 32           /* slots that come into a common list, for each one looked at */
+#define LOOK_EVERY 512          /* slots that come into a common list, for each one looked at; at first more are */
+#define LOOK_EARLY 16
 #define LOOK_PAGES 256
 
 /* all slots of one stack size */
@@ -52,8 +56,9 @@ struct stint_class {
 	struct slab *slabs;             /* all of them */
 	struct slab *cold;              /* those with cold slots */
 	struct stint *hot;
-	unsigned nhot, hot_max;
-	unsigned until_look;
+	struct stint *batches;          /* more hot ones, in batches */
+	unsigned nhot, hot_max;         /* of both */
+	unsigned looks, until_look;
 	size_t mean;                    /* bytes of memory that an idle slot has */
 };
 
@@ -222,16 +227,35 @@ put_back:
 	return NULL;
 }
 
-/* the guard stays; the rest of the slot reads as zeros from now on */
-static void chill_locked(struct stint *s)
+static unsigned index_of(const struct stint *s)
 {
-	struct slab *slab = s->slab;
-	unsigned i = (unsigned)(((uintptr_t)s - (uintptr_t)slab->base) / slab->cls->slot_size);
-	char *slot = slab->base + i * slab->cls->slot_size;
+	return (unsigned)(((uintptr_t)s - (uintptr_t)s->slab->base) / s->slab->cls->slot_size);
+}
 
-	tcb_destroy(s);
-	sys_madvise(slot + GUARD_SIZE, slab->cls->slot_size - GUARD_SIZE, MADV_DONTNEED);
-	cold_locked(slab, i);
+/*
+ * Make the slots of a list cold. The guard stays; the rest of a slot reads as zeros from now on. Not under the lock, for it takes
+ * long; in between they are nobody's, and stack_each() does not find them.
+ */
+static void chill(struct stint *list)
+{
+	struct stint *s;
+
+	sys_lock(&stack_lock);
+	for (s = list; s; s = s->next_free)
+		s->slab->made[index_of(s)] &= (unsigned char)~MADE;
+	sys_unlock(&stack_lock);
+	while ((s = list)) {
+		struct slab *slab = s->slab;
+		unsigned i = index_of(s);
+
+		list = s->next_free;
+		tcb_destroy(s);
+		sys_madvise(slab->base + i * slab->cls->slot_size + GUARD_SIZE, slab->cls->slot_size - GUARD_SIZE,
+		            MADV_DONTNEED);
+		sys_lock(&stack_lock);
+		cold_locked(slab, i);
+		sys_unlock(&stack_lock);
+	}
 }
 
 /* --- the common lists, under stack_lock --------------------------------------------------------- */
@@ -250,11 +274,18 @@ static size_t resident(const struct stint *s)
 	return found * ARCH_PAGE_SIZE;
 }
 
-static void look_locked(struct stint_class *c, const struct stint *s)
+/* @n slots come in, of which @s is one. Approximate without the lock. */
+static bool look_due(const struct stint_class *c, unsigned n)
 {
-	size_t seen = resident(s);
+	return __atomic_load_n(&c->until_look, __ATOMIC_RELAXED) < n;
+}
 
-	c->until_look = LOOK_EVERY;
+static void look_locked(struct stint_class *c, size_t seen)
+{
+	if (seen > 2 * c->mean || seen < c->mean / 2)
+		c->looks = 0;           /* it changes: look more often again */
+	c->until_look = c->looks < LOOK_EARLY ? 0 : LOOK_EVERY;
+	c->looks++;
 	keep_mean(c, c->mean - c->mean / 8 + (seen + 7) / 8);
 }
 
@@ -262,43 +293,68 @@ static struct stint *take_hot_locked(struct stint_class *c)
 {
 	struct stint *s = c->hot;
 
-	c->hot = s->next_free;
-	c->nhot--;
+	if (!s && c->batches) {
+		s = c->batches;
+		c->batches = s->next_batch;
+	}
+	if (s) {
+		c->hot = s->next_free;
+		c->nhot--;
+	}
 	return s;
 }
 
-static void put_common_locked(struct stint *s)
-{
-	struct stint_class *c = s->size_class;
+/* --- getting and putting ----------------------------------------------------------------------- */
 
-	if (!c->until_look--)
-		look_locked(c, s);
-	if (c->nhot >= c->hot_max) {
-		chill_locked(s);
-		if (c->nhot > c->hot_max)       /* they have become deeper */
-			chill_locked(take_hot_locked(c));
+/*
+ * The @n slots of @list, a batch or any number, are idle. What is too much is made cold: all of them, and, where those that are
+ * kept turn out to be deeper than was thought, as many again.
+ */
+static void put_common(struct stint *list, unsigned n)
+{
+	struct stint_class *c = list->size_class;
+	struct stint *last = list, *extra = NULL, *s;
+	unsigned more = n;
+	size_t seen = look_due(c, n) ? resident(list) : 0;
+
+	sys_lock(&stack_lock);
+	if (seen)
+		look_locked(c, seen);
+	else
+		c->until_look -= c->until_look < n ? c->until_look : n;
+	if (c->nhot + n > c->hot_max) {
+		for (; more-- && c->nhot > c->hot_max && (s = take_hot_locked(c)); extra = s)
+			s->next_free = extra;
+		sys_unlock(&stack_lock);
+		chill(list);
+		chill(extra);
 		return;
 	}
-	s->next_free = c->hot;
-	c->hot = s;
-	c->nhot++;
+	c->nhot += n;
+	if (n == SLOT_BATCH) {
+		list->next_batch = c->batches;
+		c->batches = list;
+	} else {
+		while (last->next_free)
+			last = last->next_free;
+		last->next_free = c->hot;
+		c->hot = list;
+	}
+	sys_unlock(&stack_lock);
 }
 
-/* --- getting and putting ----------------------------------------------------------------------- */
+static void put_one(struct stint *s)
+{
+	s->next_free = NULL;
+	put_common(s, 1);
+}
 
 static size_t default_size(void)
 {
 	return page_round(settings.stack_size);
 }
 
-static void cache(struct kthread *kt, struct stint *s)
-{
-	s->next_free = kt->slots;
-	kt->slots = s;
-	kt->nslots++;
-}
-
-/* one, and of the default size some for the next times, if there are hot ones */
+/* one; of the default size a batch, if there is one, and the rest of it for the next times. @kt has none. */
 static struct stint *get_common(struct kthread *kt, size_t size)
 {
 	struct stint_class *c;
@@ -306,35 +362,19 @@ static struct stint *get_common(struct kthread *kt, size_t size)
 
 	sys_lock(&stack_lock);
 	c = class_locked(size);
-	if (c && c->hot)
-		s = take_hot_locked(c);
-	else if (c)
-		s = warm_locked(c, kt);
-	while (c && c->hot && size == default_size() && kt->nslots < CACHED_SLOTS / 2)
-		cache(kt, take_hot_locked(c));
-	sys_unlock(&stack_lock);
-	return s;
-}
-
-static void put_common(struct stint *s)
-{
-	sys_lock(&stack_lock);
-	put_common_locked(s);
-	sys_unlock(&stack_lock);
-}
-
-/* of @kt's cache, all but @left */
-static void pass_on(struct kthread *kt, unsigned left)
-{
-	sys_lock(&stack_lock);
-	while (kt->nslots > left) {
-		struct stint *s = kt->slots;
-
+	if (c && c->batches && size == default_size() && !kt->slots) {
+		s = c->batches;
+		c->batches = s->next_batch;
+		c->nhot -= SLOT_BATCH;
 		kt->slots = s->next_free;
-		kt->nslots--;
-		put_common_locked(s);
+		kt->nslots = SLOT_BATCH - 1;
+	} else if (c) {
+		s = take_hot_locked(c);
+		if (!s)
+			s = warm_locked(c, kt);
 	}
 	sys_unlock(&stack_lock);
+	return s;
 }
 
 struct stint *stack_get(struct kthread *kt, size_t size)
@@ -342,6 +382,11 @@ struct stint *stack_get(struct kthread *kt, size_t size)
 	struct stint *s;
 
 	size = page_round(size);
+	if (!kt->slots && kt->spare) {
+		kt->slots = kt->spare;
+		kt->nslots = SLOT_BATCH;
+		kt->spare = NULL;
+	}
 	s = kt->slots;
 	if (likely(s && s->size_class->stack_size == size)) {
 		kt->slots = s->next_free;
@@ -351,27 +396,43 @@ struct stint *stack_get(struct kthread *kt, size_t size)
 	}
 	if (!s || tcb_fresh(s)) {
 		if (s)
-			put_common(s);
+			put_one(s);
 		errno = ENOMEM;
 		return NULL;
 	}
 	return s;
 }
 
+static void full(struct kthread *kt)
+{
+	if (kt->spare)
+		put_common(kt->spare, SLOT_BATCH);
+	kt->spare = kt->slots;
+	kt->slots = NULL;
+	kt->nslots = 0;
+}
+
 void stack_put(struct kthread *kt, struct stint *s)
 {
 	if (unlikely(!kt || s->size_class->stack_size != default_size())) {
-		put_common(s);
+		put_one(s);
 		return;
 	}
-	if (unlikely(kt->nslots >= CACHED_SLOTS))
-		pass_on(kt, CACHED_SLOTS / 2);
-	cache(kt, s);
+	if (unlikely(kt->nslots == SLOT_BATCH))
+		full(kt);
+	s->next_free = kt->slots;
+	kt->slots = s;
+	kt->nslots++;
 }
 
 void stack_flush(struct kthread *kt)
 {
-	pass_on(kt, 0);
+	if (kt->slots)
+		put_common(kt->slots, kt->nslots);
+	if (kt->spare)
+		put_common(kt->spare, SLOT_BATCH);
+	kt->slots = kt->spare = NULL;
+	kt->nslots = 0;
 }
 
 void stack_each(void (*fn)(struct stint *s, void *arg), void *arg)

@@ -163,6 +163,28 @@ START_TEST(keeps_by_memory)
 }
 END_TEST
 
+/* Whether they are in the kernel thread's cache, in batches or loose: the same ones are found again, and no more are made. */
+START_TEST(found_again)
+{
+	int n = 3 * SLOT_BATCH + 7, ready = left_ready(settings.stack_size, n, 64);
+
+	ck_assert_int_ge(ready, n);
+	ck_assert_int_eq(left_ready(settings.stack_size, n, 64), ready);
+	ck_assert_uint_le(here()->nslots, SLOT_BATCH);
+	stack_flush(here());
+	ck_assert_uint_eq(here()->nslots, 0);
+	ck_assert_int_eq(left_ready(settings.stack_size, n, 64), ready);
+	ck_assert_int_eq(left_ready(settings.stack_size, SLOT_BATCH, 64), ready);
+	for (int i = 0; i < 2 * SLOT_BATCH; i++) {
+		struct stint *s = stack_get(here(), settings.stack_size);
+
+		put(s);
+		stack_flush(here());
+	}
+	ck_assert_int_eq(left_ready(settings.stack_size, n, 64), ready);
+}
+END_TEST
+
 static int touch_in_child(uintptr_t addr)
 {
 	const struct rlimit no_core = { 0, 0 };
@@ -204,4 +226,4 @@ START_TEST(guards)
 }
 END_TEST
 
-UNIT_MAIN("stack", bounds, disjoint, reuse, visits_all, keeps_by_memory, guards)
+UNIT_MAIN("stack", bounds, disjoint, reuse, visits_all, found_again, keeps_by_memory, guards)
