@@ -7,7 +7,8 @@ noinst_HEADERS += \
 	tests/libset/exposed.h \
 	tests/libset/fickle.h \
 	tests/libset/grain.h \
-	tests/libset/in_set.h
+	tests/libset/in_set.h \
+	tests/libset/real.h
 
 # -rpath: or libtool makes no shared object of something that is not installed. Its directory is in the programs' run path.
 libset_cflags = -std=gnu11 $(WARN_CFLAGS) $(WARN_CONLYFLAGS) -pthread
@@ -59,6 +60,7 @@ libset_tests = \
 	tests/libset/errors \
 	tests/libset/late \
 	tests/libset/many \
+	tests/libset/real \
 	tests/libset/state \
 	tests/libset/state_namespace
 check_PROGRAMS += $(libset_tests)
@@ -98,3 +100,30 @@ tests_libset_late_CPPFLAGS = $(libset_cppflags) -DPLUGIN='"$(abs_builddir)/tests
 tests_libset_late_LDADD = $(libset_ldadd)
 tests_libset_many_CPPFLAGS = $(libset_cppflags)
 tests_libset_many_LDADD = $(libset_ldadd)
+
+# real libraries
+real_cppflags = $(AM_CPPFLAGS)
+real_ldadd = libstint.la
+if HAVE_LIBPNG
+real_cppflags += -DHAVE_LIBPNG $(PNG_CFLAGS)
+real_ldadd += $(PNG_LIBS)
+endif
+if HAVE_JPEG
+real_cppflags += -DHAVE_JPEG $(JPEG_CFLAGS)
+real_ldadd += $(JPEG_LIBS)
+endif
+if HAVE_EXPAT
+real_cppflags += -DHAVE_EXPAT $(EXPAT_CFLAGS)
+real_ldadd += $(EXPAT_LIBS)
+endif
+if HAVE_SQLITE
+real_cppflags += -DHAVE_SQLITE $(SQLITE_CFLAGS)
+real_ldadd += $(SQLITE_LIBS)
+endif
+if HAVE_LIBCRYPTO
+real_cppflags += -DHAVE_LIBCRYPTO $(LIBCRYPTO_CFLAGS)
+real_ldadd += $(LIBCRYPTO_LIBS)
+endif
+tests_libset_real_SOURCES = tests/libset/real.c tests/libset/real-work.c
+tests_libset_real_CPPFLAGS = $(real_cppflags)
+tests_libset_real_LDADD = $(real_ldadd)
