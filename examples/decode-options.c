@@ -70,6 +70,9 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 	case 'c':
 		o->checksum = true;
 		return 0;
+	case 'p':
+		o->private = true;
+		return 0;
 	case ARGP_KEY_ARGS:
 		o->files = state->argv + state->next;
 		o->n_files = state->argc - state->next;
@@ -86,6 +89,7 @@ static const struct argp_option accepted[] = {
 	{ "budget", 'b', "TIME", 0, "Give up on a file after TIME in total (50ms)", 0 },
 	{ "stack", 'S', "SIZE", 0, "Stack of the call that decodes (64K)", 0 },
 	{ "checksum", 'c', NULL, 0, "Print a checksum of the decoded pixels", 0 },
+	{ "private", 'p', NULL, 0, "Decode all files at once, slice by slice in turn, each with copies of libpng and zlib of its own", 0 },
 	{ NULL, 0, NULL, 0, NULL, 0 }
 };
 

@@ -12,6 +12,7 @@ struct options {
 	int64_t slice, budget;          /* nanoseconds */
 	size_t stack;                   /* bytes; 0: the library's default */
 	bool checksum;
+	bool private;                   /* all files at once, each with libraries of its own */
 	char **files;
 	int n_files;
 };

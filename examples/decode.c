@@ -6,7 +6,10 @@
  * used up its budget; cancelling gives back the memory and the open file that the decoder held at that
  * moment. In between, this thread has control again every slice: its heartbeat.
  *
- * The interesting functions are decode_in_slices() and decode_file(). At the end the program compares
+ * With --private all files are decoded at once, a slice of each in turn: so there are always decoders that are stopped
+ * in the middle of libpng and zlib while others use them. Each has copies of its own of the two libraries.
+ *
+ * The interesting functions are run_slice() and decode_files(). At the end the program compares
  * its heap and its descriptors with what they were before the first file.
  */
 #include <dirent.h>
@@ -27,10 +30,18 @@
 struct tally {
 	int decoded, cancelled, failed;
 	unsigned long beats;
-	int64_t longest_gap;            /* of the file at hand, nanoseconds */
-	int64_t longest_gap_ever;
+	int64_t longest_gap;            /* nanoseconds */
 	uint64_t unreturned;            /* bytes and descriptors still held after a cancel */
 	bool live;                      /* stdout is a terminal: show the beats as they come */
+};
+
+/* a file that is being decoded */
+struct job {
+	struct picture pic;
+	stint_libset_t *set;            /* the libraries that it uses; NULL: the process's */
+	stint_t *call;
+	int64_t longest_gap;
+	bool over;
 };
 
 struct holdings {
@@ -54,15 +65,15 @@ static const char *base_name(const char *path)
 }
 
 /* This runs between any two slices: an event loop would look after its other clients here. */
-static void heartbeat(struct tally *t, int64_t since, const char *name)
+static void heartbeat(struct tally *t, struct job *j, int64_t since, const char *name)
 {
 	int64_t gap = now() - since;
 
 	t->beats++;
+	if (gap > j->longest_gap)
+		j->longest_gap = gap;
 	if (gap > t->longest_gap)
 		t->longest_gap = gap;
-	if (gap > t->longest_gap_ever)
-		t->longest_gap_ever = gap;
 	if (t->live && t->beats % 16 == 0) {
 		printf("\r%s: beat %lu\033[K\r", name, t->beats);
 		fflush(stdout);
@@ -82,35 +93,36 @@ static void *decode(void *arg)
 	return picture_read(arg) ? arg : NULL;
 }
 
-/* Returns the call, complete or out of budget; NULL with errno when it could not be made. */
-static stint_t *decode_in_slices(struct picture *pic, const struct options *o, struct tally *t)
+/* Begins the job or lets it go on, for one slice. When it is over its call is complete, out of budget, or NULL: it could not run. */
+static void run_slice(struct job *j, const struct options *o, struct tally *t)
 {
 	const struct stint_attr attr = {
-		.size = sizeof attr, .name = base_name(pic->path), .stack_size = o->stack
+		.size = sizeof attr, .name = base_name(j->pic.path), .stack_size = o->stack, .libset = j->set
 	};
-	stint_ns left = o->budget;
+	stint_ns left = j->call ? time_left(j->call, o->budget) : o->budget;
 	int64_t since = now();
-	stint_t *call = stint_launch_with(&attr, decode, pic, left < o->slice ? left : o->slice);
+	int err = 0;
 
-	while (call) {
-		heartbeat(t, since, attr.name);
-		left = time_left(call, o->budget);
-		if (stint_is_complete(call) || left <= 0)
-			break;
-		since = now();
-		int err = stint_resume(call, left < o->slice ? left : o->slice);
-		if (err && err != ETIMEDOUT) {
-			stint_free(call);
-			errno = err;
-			call = NULL;
-		}
+	if (left > o->slice)
+		left = o->slice;
+	if (j->call)
+		err = stint_resume(j->call, left);
+	else
+		j->call = stint_launch_with(&attr, decode, &j->pic, left);
+	if (err && err != ETIMEDOUT) {
+		stint_free(j->call);
+		errno = err;
+		j->call = NULL;
 	}
-	return call;
+	if (!j->call)
+		snprintf(j->pic.error, sizeof j->pic.error, "no call: %s", strerror(errno));
+	heartbeat(t, j, since, attr.name);
+	j->over = !j->call || stint_is_complete(j->call) || time_left(j->call, o->budget) <= 0;
 }
 
-static void print_row(const struct picture *pic, const char *outcome, const struct stint_usage *u,
-                      const struct tally *t)
+static void print_row(const struct job *j, const char *outcome, const struct stint_usage *u, const struct tally *t)
 {
+	const struct picture *pic = &j->pic;
 	char bytes[24] = "-", pixels[24] = "-";
 
 	if (pic->file_size)
@@ -119,7 +131,7 @@ static void print_row(const struct picture *pic, const char *outcome, const stru
 		snprintf(pixels, sizeof pixels, "%" PRIu32 "x%" PRIu32, pic->width, pic->height);
 	printf("%s%-23.23s %8s %11s  %-9s %7.2f ms %6" PRIu64 " %6.2f ms", t->live ? "\033[K" : "",
 	       base_name(pic->path), bytes, pixels, outcome, (double)u->cpu_ns / 1e6, u->resumes,
-	       (double)t->longest_gap / 1e6);
+	       (double)j->longest_gap / 1e6);
 }
 
 /* Ends an unfinished call and prints what it held. */
@@ -147,28 +159,69 @@ static void take_picture(struct picture *pic, bool checksum, struct tally *t)
 	picture_release(pic);
 }
 
-static void decode_file(const char *path, const struct options *o, struct tally *t)
+/* The job is over: say how, and give back what it has. */
+static void conclude_job(struct job *j, const struct options *o, struct tally *t)
 {
-	struct picture pic = { .path = path };
 	struct stint_usage used = { 0 };
 
-	t->longest_gap = 0;
-	stint_t *call = decode_in_slices(&pic, o, t);
-	if (!call)
-		snprintf(pic.error, sizeof pic.error, "no call: %s", strerror(errno));
-	stint_usage(call, &used);
-	if (call && !stint_is_complete(call)) {
-		print_row(&pic, "cancelled", &used, t);
-		give_up(call, &used, t);
-	} else if (call && stint_result(call)) {
-		print_row(&pic, "completed", &used, t);
-		take_picture(&pic, o->checksum, t);
+	stint_usage(j->call, &used);
+	if (j->call && !stint_is_complete(j->call)) {
+		print_row(j, "cancelled", &used, t);
+		give_up(j->call, &used, t);
+	} else if (j->call && stint_result(j->call)) {
+		print_row(j, "completed", &used, t);
+		take_picture(&j->pic, o->checksum, t);
 	} else {
-		print_row(&pic, "failed", &used, t);
-		printf("  %s\n", pic.error);
+		print_row(j, "failed", &used, t);
+		printf("  %s\n", j->pic.error);
 		t->failed++;
 	}
-	stint_free(call);
+	stint_free(j->call);
+}
+
+/* slices of @n jobs in turn, until all are over */
+static void decode_files(struct job *jobs, int n, const struct options *o, struct tally *t)
+{
+	int running = n;
+
+	while (running) {
+		for (int i = 0; i < n; i++) {
+			if (jobs[i].over)
+				continue;
+			run_slice(&jobs[i], o, t);
+			if (!jobs[i].over)
+				continue;
+			conclude_job(&jobs[i], o, t);
+			running--;
+		}
+	}
+}
+
+/* The libraries that decoding leads into. All sets are opened now, so that what they take is not counted as lost. */
+static bool open_sets(struct job *jobs, int n)
+{
+	static const char *const libraries[] = { "libpng16.so.16", "libz.so.1" };
+	char why[256] = "";
+	const struct stint_libset_attr attr = { .size = sizeof attr, .why = why, .why_size = sizeof why };
+
+	for (int i = 0; i < n; i++) {
+		jobs[i].set = stint_libset_open_with(&attr, libraries, 2);
+		if (!jobs[i].set) {
+			fprintf(stderr, "no private libraries: %s\n", why);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool close_sets(struct job *jobs, int n)
+{
+	int err = 0;
+
+	for (int i = 0; i < n; i++)
+		if (jobs[i].set)
+			err |= stint_libset_close(jobs[i].set);
+	return !err;
 }
 
 static struct holdings count_holdings(void)
@@ -199,13 +252,21 @@ static void restart_without_malloc_cache(char **argv)
 		execvp(argv[0], argv);
 }
 
-/* A call like those to come: the library keeps its stack and its thread identity for the next one. */
-static void warm_up(const struct options *o)
+/* As many calls as there will be at once: the library keeps their stacks and thread identities for the next ones. */
+static void warm_up(struct job *jobs, int n, const struct options *o)
 {
 	struct picture nothing = { .path = "/dev/null" };
-	struct tally uncounted = { 0 };
+	const struct stint_attr attr = { .size = sizeof attr, .stack_size = o->stack };
 
-	stint_free(decode_in_slices(&nothing, o, &uncounted));
+	for (int i = 0; i < n; i++) {
+		jobs[i].call = stint_launch_with(&attr, decode, &nothing, 0);
+		if (jobs[i].call)
+			stint_resume(jobs[i].call, o->slice);
+	}
+	for (int i = 0; i < n; i++) {
+		stint_free(jobs[i].call);
+		jobs[i].call = NULL;
+	}
 }
 
 static int conclude(const struct tally *t, const struct holdings *before)
@@ -214,7 +275,7 @@ static int conclude(const struct tally *t, const struct holdings *before)
 	long long bytes = after.bytes - before->bytes;
 	int fds = after.fds - before->fds;
 
-	printf("\nheartbeat: %lu beats, longest gap %.2f ms\n", t->beats, (double)t->longest_gap_ever / 1e6);
+	printf("\nheartbeat: %lu beats, longest gap %.2f ms\n", t->beats, (double)t->longest_gap / 1e6);
 	printf("files: %d completed, %d cancelled, %d failed\n", t->decoded, t->cancelled, t->failed);
 	printf("leaked: %lld bytes, %d descriptors\n", bytes, fds);
 	return t->failed || t->unreturned || bytes || fds;
@@ -235,9 +296,20 @@ int main(int argc, char **argv)
 	       (double)o.slice / 1e6);
 	printf("%-23s %8s %11s  %-9s %10s %6s %9s\n", "file", "bytes", "pixels", "outcome", "time", "slices",
 	       "max gap");
-	warm_up(&o);
-	struct holdings before = count_holdings();
+	struct job *jobs = calloc((size_t)o.n_files, sizeof *jobs);
+	if (!jobs || (o.private && !open_sets(jobs, o.n_files)))
+		return 1;
 	for (int i = 0; i < o.n_files; i++)
-		decode_file(o.files[i], &o, &t);
-	return conclude(&t, &before);
+		jobs[i].pic.path = o.files[i];
+	warm_up(jobs, o.private ? o.n_files : 1, &o);
+	struct holdings before = count_holdings();
+	for (int i = 0; !o.private && i < o.n_files; i++)
+		decode_files(&jobs[i], 1, &o, &t);
+	if (o.private)
+		decode_files(jobs, o.n_files, &o, &t);
+	int failed = conclude(&t, &before);
+	if (!close_sets(jobs, o.n_files))
+		failed = 1;
+	free(jobs);
+	return failed;
 }

@@ -1,4 +1,4 @@
-# examples/local.mk - the numbered tutorial, the PNG decoder, and the demo that runs it
+# examples/local.mk - the numbered tutorial, private libraries, the PNG decoder, and the demo that runs it
 
 check_PROGRAMS += \
 	examples/01-timeout \
@@ -9,6 +9,17 @@ examples_01_timeout_LDADD = libstint.la
 
 examples_02_resume_SOURCES = examples/02-resume.c
 examples_02_resume_LDADD = libstint.la
+
+# A library as one finds them: without sanitizers. Not installed, but found by the run path of what is linked with it.
+check_LTLIBRARIES += examples/libroman.la
+examples_libroman_la_SOURCES = examples/roman.c examples/roman.h
+examples_libroman_la_CFLAGS = -std=gnu11 $(WARN_CFLAGS) $(WARN_CONLYFLAGS)
+examples_libroman_la_LDFLAGS = -avoid-version -rpath /nowhere
+
+check_PROGRAMS += examples/private
+examples_private_SOURCES = examples/private.c
+examples_private_LDADD = examples/libroman.la libstint.la
+TESTS += examples/private
 
 TESTS += \
 	examples/01-timeout \

@@ -66,6 +66,23 @@ test_pictures() {
 	done
 }
 
+# All at once, each with libraries of its own: the same pixels, and bombs among them are cancelled
+test_private() {
+	run --checksum --slice 3600s --budget 3600s "$@"
+	checksums | sort >"$dir/unstopped"
+	for slice in 1ms 100us; do
+		run --private --checksum --slice $slice --budget 60s "$@"
+		expect_status 0 "private, slices of $slice"
+		expect_no_leak "private, slices of $slice"
+		checksums | sort >"$dir/stopped"
+		cmp "$dir/unstopped" "$dir/stopped" || fail "private, slices of $slice: other pixels than unstopped"
+	done
+	run --private --slice 1ms --budget 300ms "$bomb" "$1" "$bomb" "$1"
+	expect_status 0 "private, with bombs"
+	expect_no_leak "private, with bombs"
+	expect_line '^files: 2 completed, 2 cancelled, 0 failed$' "private, with bombs"
+}
+
 # One picture five times over, then four bombs: what is pooled and reused must stay clean.
 test_reuse() {
 	file=$pictures/nasa1.png
@@ -95,6 +112,10 @@ test_bomb() {
 
 	run --budget 50ms "$bomb"
 	expect_status 0 "a bomb alone"
+	run --private --slice 1ms --budget 50ms "$bomb" "$bomb" "$bomb"
+	expect_status 0 "private bombs"
+	expect_no_leak "private bombs"
+	expect_line '^files: 0 completed, 3 cancelled, 0 failed$' "private bombs"
 }
 
 # Row by file: what is wrong with it, and what decode should say. The bomb serves as the healthy original.
@@ -158,6 +179,7 @@ test_options
 	test_pictures $pictures/nasa1.png $pictures/nasa2.png $pictures/nasa3.png $pictures/crate-base.png \
 		$pictures/asteroid-normal-map.png $pictures/jellyfish256.png
 	test_reuse
+	test_private $pictures/nasa1.png $pictures/nasa2.png $pictures/crate-base.png $pictures/asteroid-normal-map.png
 }
 
 [ $failures -eq 0 ] || exit 1
