@@ -1,8 +1,10 @@
 /*
- * jump.c - setjmp and longjmp inside a call that is stopped at random instants
+ * jump.c - setjmp and longjmp inside a call that is stopped at random instants; jumps out of calls, and calls that end by
+ * pthread_exit(), in such a call
  */
 #include "../test.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 
 #include <stint.h>
@@ -58,6 +60,65 @@ static void *sigjumps_about(void *arg)
 	return arg;
 }
 
+static int undone;
+
+static void undo(void *arg)
+{
+	(void)arg;
+	undone++;
+}
+
+static void *leaves(void *arg)
+{
+	CHECK(malloc(100));
+	CHECK_INT(stint_defer(undo, NULL), ==, 0);
+	longjmp(arg, 6);
+}
+
+/* a call within jumps out of it, to here: at once, or when it is resumed */
+static void *left_by_jumps(void *arg)
+{
+	while (!leave) {
+		stint_t *volatile s = NULL;
+		int before = undone;
+		jmp_buf env;
+
+		if (setjmp(env) == 0) {
+			s = stint_launch(leaves, env, jumps % 2 ? STINT_FOREVER : 0);
+			stint_resume(s, STINT_FOREVER);
+			CHECK(false);
+		}
+		CHECK_INT(undone, ==, before + 1);
+		CHECK(stint_self());
+		if (s)
+			CHECK_INT(stint_state(s), ==, STINT_CANCELLED);
+		stint_free(s);
+		jumps++;
+	}
+	return arg;
+}
+
+static void *exits(void *arg)
+{
+	pthread_cleanup_push(undo, NULL);
+	pthread_exit(arg);
+	pthread_cleanup_pop(0);
+}
+
+static void *left_by_exits(void *arg)
+{
+	while (!leave) {
+		int before = undone;
+		stint_t *s = stint_launch(exits, arg, STINT_FOREVER);
+
+		CHECK(stint_result(s) == arg);
+		stint_free(s);
+		CHECK_INT(undone, ==, before + 1);
+		jumps++;
+	}
+	return arg;
+}
+
 static void stop_often(stint_fn *fn, int slices)
 {
 	jmp_buf mine;
@@ -87,5 +148,7 @@ int main(void)
 	stop_often(jumps_about, 10000);
 	/* most of that is within libc, where a stop has to wait */
 	stop_often(sigjumps_about, 500);
+	stop_often(left_by_jumps, 3000);
+	stop_often(left_by_exits, 1000);
 	return 0;
 }
