@@ -87,6 +87,7 @@ int sys_init(void)
 	FIND(fts_close);
 	FIND(sem_close);
 	FIND(timer_delete);
+	FIND(__res_nclose);
 #undef FIND
 	return missing;
 }

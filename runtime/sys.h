@@ -64,6 +64,7 @@ struct sys_functions {
 	int (*fts_close)(void *);
 	int (*sem_close)(void *);
 	int (*timer_delete)(void *);
+	void (*__res_nclose)(void *);
 };
 extern struct sys_functions sys;
 

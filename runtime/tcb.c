@@ -9,6 +9,8 @@
  *   __ctype_init           makes isalpha() work in it (libc)
  *   __call_tls_dtors       runs thread_local destructors (libc)
  *   __pthread_keys         the destructors of pthread keys (libc, for debuggers)
+ *   __libc_dlerror_result  what dlerror() will say (libc)
+ *   __resp                 points to the thread's state of the resolver, which pthread_create() sets (libc)
  *   _thread_db_...         offsets of fields (libc, for debuggers)
  *
  * Nothing is believed that a real thread does not confirm: the anchor. It is a kernel thread made by
@@ -18,7 +20,7 @@
  *
  * A block is kept with its slot. Between two uses it is made to look fresh: images of all modules are copied
  * again, except libc's own, whose malloc cache and ctype pointers are worth keeping and whose visible state
- * (errno, h_errno, locale) is reset by name. A block given up leaves its malloc cache to the next one made,
+ * (errno, h_errno, locale, dlerror(), the resolver's) is reset by name. A block given up leaves its malloc cache to the next one made,
  * since there is no call to flush another thread's cache.
  *
  * Locks: template_lock protects the list of modules; stack.c's lock nests in it (all blocks are visited), and in that
@@ -34,7 +36,9 @@
 #include <link.h>
 #include <locale.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <pthread.h>
+#include <resolv.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,6 +48,8 @@
 #include "stack.h"
 #include "sys.h"
 #include "tcb.h"
+
+#undef p_type                   /* <resolv.h> brings names from before C had namespaces for members */
 
 /* glibc's fixed part of the block (tcbhead_t); the anchor confirms those it can */
 #define TCB_SELF 0
@@ -81,6 +87,7 @@ static struct {
 	size_t align;
 	ptrdiff_t tid, specific, robust_head, stack_block;
 	ptrdiff_t errno_at, h_errno_at, current;
+	ptrdiff_t dl_error, resolver_at, resolver;      /* variables of libc's, and what the second points to */
 	size_t map_tls_offset;          /* in struct link_map */
 	ptrdiff_t libc_tls;
 	size_t libc_tls_size;
@@ -368,6 +375,15 @@ static const char *check_keys(char *tp)
 	return wrong;
 }
 
+/* libc points each thread that it starts to a state in its block */
+static bool find_resolver(char *tp)
+{
+	char *state = AT(tp, layout.resolver_at, char *);
+
+	layout.resolver = state - tp;
+	return state >= tp && state + sizeof(struct __res_state) <= tp + layout.size;
+}
+
 static const char *check_layout(void)
 {
 	char *tp = arch_tp();
@@ -393,6 +409,8 @@ static const char *check_layout(void)
 		if (AT(tp, at, char *) == anchor.stack && AT(tp, at + 8, size_t) == ANCHOR_STACK)
 			layout.stack_block = (ptrdiff_t)at;
 	find_malloc_cache();
+	if (!find_resolver(tp))
+		return "where a thread keeps the state of its resolver";
 	return check_keys(tp);
 }
 
@@ -463,6 +481,19 @@ static int find_function(void *slot, const char *name, const char **missing)
 	return 0;
 }
 
+/* a thread variable in libc's block, which lies in each thread where it does in this one */
+static int find_variable(ptrdiff_t *offset, const char *name, const char **missing)
+{
+	char *p = dlsym(RTLD_DEFAULT, name);
+
+	if (!p || sys_fault(SYS_LAYOUT)) {
+		*missing = name;
+		return ENOTSUP;
+	}
+	*offset = p - (char *)arch_tp();
+	return 0;
+}
+
 /* a debugger's descriptor of a field: {size in bits, elements, offset} */
 static int find_field(size_t *offset, const char *name, uint32_t bits, const char **missing)
 {
@@ -486,6 +517,8 @@ static int find_names(const char **missing)
 	    find_function(&libc_ctype_init, "__ctype_init", missing) ||
 	    find_function(&libc_call_tls_dtors, "__call_tls_dtors", missing) ||
 	    find_function(&libc_keys, "__pthread_keys", missing) ||
+	    find_variable(&layout.dl_error, "__libc_dlerror_result", missing) ||
+	    find_variable(&layout.resolver_at, "__resp", missing) ||
 	    find_field(&tid, "_thread_db_pthread_tid", 32, missing) ||
 	    find_field(&specific, "_thread_db_pthread_specific", 0, missing) ||
 	    find_field(&layout.map_tls_offset, "_thread_db_link_map_l_tls_offset", 64, missing))
@@ -615,6 +648,7 @@ static void fill_header(struct stint *s)
 		AT(tp, layout.stack_block, uintptr_t) = s->stack_lo;
 		AT(tp, layout.stack_block + 8, size_t) = s->stack_hi - s->stack_lo;
 	}
+	AT(tp, layout.resolver_at, void *) = tp + layout.resolver;
 	if (__rseq_size)
 		((struct rseq *)(tp + __rseq_offset))->cpu_id = RSEQ_UNINITIALISED;
 }
@@ -652,6 +686,31 @@ int tcb_make(struct stint *s)
 	return 0;
 }
 
+/*
+ * What dlerror() and the resolver keep of the last use. libc looks for it in the running thread; so this is done on the
+ * identity of @s, not as a call (wrappers would take it to be running), and with signals waiting as in init_ctype(). A resolver
+ * that was never begun must not be closed: it would close descriptor 0.
+ */
+static void forget_errors(struct stint *s)
+{
+	struct __res_state *resolver = (struct __res_state *)((char *)s->tp + layout.resolver);
+	uint64_t block = ~(uint64_t)0, old;
+	void *here = arch_tp();
+
+	if (likely(!AT(s->tp, layout.dl_error, void *) && !resolver->options))
+		return;
+	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &block, &old, sizeof(old));
+	AT(s->tp, layout.current, struct stint *) = NULL;
+	arch_set_tp(s->tp);
+	dlerror();              /* gives it, and the second time gives it up */
+	dlerror();
+	if (resolver->nscount)
+		sys.__res_nclose(resolver);
+	arch_set_tp(here);
+	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof(old));
+	memset(resolver, 0, sizeof(*resolver));
+}
+
 static void free_key_blocks(void *tp)
 {
 	for (unsigned i = 1; i < KEYS_INLINE; i++)
@@ -661,6 +720,7 @@ static void free_key_blocks(void *tp)
 void tcb_destroy(struct stint *s)
 {
 	s->tcb_ready = false;
+	forget_errors(s);
 	leave_cache(s->tp);
 	free_key_blocks(s->tp);
 	dl_deallocate_tls(s->tp, false);
@@ -707,6 +767,7 @@ int tcb_fresh(struct stint *s)
 	const struct template *t = __atomic_load_n(&template, __ATOMIC_ACQUIRE);
 	int err = 0;
 
+	forget_errors(s);
 	if (unlikely(__atomic_load_n(&any_dynamic, __ATOMIC_RELAXED)) && dynamic_block_made(s->tp))
 		err = drop_dynamic_blocks(s->tp);
 	for (unsigned i = 0; i < t->n; i++)

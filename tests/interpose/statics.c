@@ -8,11 +8,14 @@
 #include "../test.h"
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <locale.h>
 #include <netdb.h>
 #include <netinet/ether.h>
 #include <pwd.h>
+#include <resolv.h>
 #include <search.h>
 #include <sys/mman.h>
 
@@ -145,6 +148,46 @@ static void own_memory(void)
 	endpwent();
 }
 
+/* --- what is a thread's is a call's, and begins afresh -------------------------------------------- */
+
+static struct __res_state *resolver;
+
+static void *sets_thread_state(void *arg)
+{
+	CHECK(!dlerror());
+	CHECK(&_res != resolver);
+	CHECK_INT(_res.options & (RES_DEBUG | RES_INIT), ==, 0);
+	CHECK_INT(res_init(), ==, 0);
+	CHECK(_res.options & RES_INIT);
+	_res.options |= RES_DEBUG;
+	h_errno = 3;
+	CHECK(!dlopen("/no/such/library.so", RTLD_NOW));
+	return arg;
+}
+
+static void thread_state(void)
+{
+	size_t heap = 0;
+	int fds = 0;
+
+	resolver = &_res;
+	for (int i = 0; i < 60; i++) {
+		stint_t *s = stint_launch(sets_thread_state, NULL, STINT_FOREVER);
+
+		CHECK(stint_is_complete(s));
+		stint_free(s);
+		CHECK(!dlerror());
+		CHECK(!(_res.options & RES_DEBUG));
+		if (i == 20) {
+			heap = heap_in_use();
+			fds = count_fds();
+		}
+	}
+	CHECK_INT(heap_in_use(), <=, heap + 1024);
+	CHECK_INT(count_fds(), ==, fds);
+	CHECK_INT(fcntl(0, F_GETFD), >=, 0);
+}
+
 /* --- each use of a slot begins afresh, and gives everything back ------------------------------- */
 
 static void *draws(void *arg)
@@ -268,6 +311,7 @@ int main(int argc, char **argv)
 		if (argc < 2 || !strcmp(argv[1], families[i].name))
 			side_by_side(&families[i], wanted, got);
 	own_memory();
+	thread_state();
 	fresh_each_time();
 	until_cleaned_up();
 	left_in_a_walk();
