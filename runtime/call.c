@@ -539,6 +539,7 @@ void call_exit(struct stint *s, void *result)
 		s->how = STATE_COMPLETE;
 		s->result = result;
 	}
+	checker_unwound((void *)s->stack_lo, s->stack_hi - s->stack_lo);
 	arch_switch(&gone, wind_up(s));
 	__builtin_unreachable();
 }

@@ -25,11 +25,17 @@ extern void __asan_unpoison_memory_region(const volatile void *p, size_t n) __at
 #define checker_undefined(p, n) ((void)0)
 #endif
 
-/* a part of a stack whose frames were given up: it may be written, and its contents mean nothing */
-static inline void checker_scratch(void *p, size_t n)
+/* a part of a stack that may have frames which were left without their end; live ones, too */
+static inline void checker_unwound(void *p, size_t n)
 {
 	if (__asan_unpoison_memory_region)
 		__asan_unpoison_memory_region(p, n);
+}
+
+/* a part of a stack whose frames were given up: it may be written, and its contents mean nothing */
+static inline void checker_scratch(void *p, size_t n)
+{
+	checker_unwound(p, n);
 	checker_undefined(p, n);
 }
 

@@ -28,6 +28,7 @@
 #include <unwind.h>
 
 #include "../call.h"
+#include "../checker.h"
 #include "../kthread.h"
 #include "../tcb.h"
 #include "interpose.h"
@@ -88,6 +89,7 @@ WRAPPER void pthread_exit(void *result)
 		__builtin_unreachable();
 	}
 	s->result = result;
+	checker_unwound((void *)s->stack_lo, s->stack_hi - s->stack_lo);
 	__pthread_register_cancel(&mine);
 	__pthread_unregister_cancel(&mine);
 	__pthread_unwind_next(&mine);
