@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <libintl.h>
 #include <locale.h>
+#include <stdlib.h>
 
 #include "../sys.h"
 #include "answer.h"
@@ -17,6 +18,16 @@
 
 #define FIRST_BUFFER 1024
 
+void *piece_alloc(size_t size)
+{
+	return sys_fault(SYS_MALLOC) ? NULL : REAL(calloc)(1, size);
+}
+
+void piece_free(void *p)
+{
+	REAL(free)(p);
+}
+
 static void statics_free(struct statics *statics)
 {
 	struct pieces *p = (struct pieces *)statics;
@@ -24,9 +35,9 @@ static void statics_free(struct statics *statics)
 	for (int kind = 0; kind < STATIC_KINDS; kind++) {
 		if (p->at[kind].destroy)
 			p->at[kind].destroy(p->at[kind].state);
-		sys_free(p->at[kind].state);
+		piece_free(p->at[kind].state);
 	}
-	sys_free(p);
+	piece_free(p);
 }
 
 void *statics_new(struct stint *s, enum static_kind kind, size_t size, void (*destroy)(void *))
@@ -35,13 +46,13 @@ void *statics_new(struct stint *s, enum static_kind kind, size_t size, void (*de
 	void *state;
 
 	if (!p) {
-		p = sys_alloc(sizeof(*p));
+		p = piece_alloc(sizeof(*p));
 		if (!p)
 			goto none;
 		p->statics.free = statics_free;
 		s->statics = &p->statics;
 	}
-	state = sys_alloc(size);
+	state = piece_alloc(size);
 	if (!state)
 		goto none;
 	p->at[kind].state = state;
@@ -61,8 +72,8 @@ bool buffer_grow(struct buffer *b)
 {
 	size_t size = b->size ? 2 * b->size : FIRST_BUFFER;
 
-	sys_free(b->at);
-	b->at = sys_alloc(size);
+	piece_free(b->at);
+	b->at = piece_alloc(size);
 	b->size = b->at ? size : 0;
 	if (!b->at)
 		errno = ENOMEM;
@@ -71,7 +82,7 @@ bool buffer_grow(struct buffer *b)
 
 void buffer_free(void *b)
 {
-	sys_free(((struct buffer *)b)->at);
+	piece_free(((struct buffer *)b)->at);
 }
 
 struct answer *answer_of(struct stint *s, enum static_kind kind)

@@ -68,6 +68,10 @@ static inline void *statics(struct stint *s, enum static_kind kind, size_t size,
 	return statics_new(s, kind, size, destroy);
 }
 
+/* from libc's heap past the wrappers, as sys_alloc(), but also before the library has started; zeroed */
+void *piece_alloc(size_t size);
+void piece_free(void *p);
+
 /*
  * A buffer that grows until a result fits, as a piece or the beginning of one. buffer_grow() returns false with errno ENOMEM
  * when it cannot; what was in it is gone either way.

@@ -9,7 +9,8 @@
  * What was rejected: reading a table to its end at once and keeping copies (tables of directory services are
  * large); reading the files ourselves (tables need not be files).
  *
- * Outside calls the functions without a reentrant name return libc's own static memory.
+ * Outside calls the functions without a reentrant name return libc's own static memory. Terminals, file systems and shells have
+ * no functions but these: a call that goes on overwrites or frees what they gave, so there the outside gets a copy, too.
  *
  * Lock: that of each walk, held while libc is at work on it; nests in nothing. Preemption is disabled in calls. A child made
  * by fork() while another thread held it finds it free, and the walk nobody's.
@@ -48,6 +49,7 @@ struct walk {
 	int (*end)(void);
 	next_fn *next;
 	struct place outside;           /* where code outside calls is */
+	struct answer *copy;            /* what it was given last, if libc has no reentrant function; else NULL */
 };
 
 /* a call's walk; first what libc's answers lie in */
@@ -129,7 +131,7 @@ static void free_walker(void *state)
 
 	if (own->walk && own->walk->at == &own->place)
 		end_walk(own->walk, &own->place);
-	sys_free(own->place.group);
+	piece_free(own->place.group);
 	buffer_free(own);
 }
 
@@ -220,32 +222,40 @@ static int next_into(struct walk *w, void *entry, char *buf, size_t n, int *host
 	return err;
 }
 
+/* the next entry of @place in @a */
+static void *next_answer(struct walk *w, struct place *place, struct answer *a)
+{
+	int err = ENOMEM, host_err = 0;
+
+	if (a->buffer.size || buffer_grow(&a->buffer))
+		do
+			err = take(w, place, a->entry, a->buffer.at, a->buffer.size, &host_err);
+		while (err == ERANGE && buffer_grow(&a->buffer));
+	if (host_err)
+		h_errno = host_err;
+	return err ? NULL : a->entry;
+}
+
 /* the next entry in the call's own memory */
 static void *next_own(struct stint *s, struct walk *w, const void *caller)
 {
 	struct walker *own;
-	int err = ENOMEM, host_err = 0;
+	void *entry;
 
 	preempt_disable(s);
 	own = walker_of(s, w);
-	while (own) {
-		struct answer *a = &own->answer;
-
-		err = take(w, &own->place, a->entry, a->buffer.at, a->buffer.size, &host_err);
-		if (err != ERANGE || !buffer_grow(&a->buffer))
-			break;
-	}
-	if (host_err)
-		h_errno = host_err;
+	entry = own ? next_answer(w, &own->place, &own->answer) : NULL;
 	preempt_enable(s, caller);
-	return err ? NULL : own->answer.entry;
+	return entry;
 }
 
-/* outside calls: libc's own function, at the place of all */
+/* outside calls: libc's own function, at the place of all; or, where calls use that as well, a copy of what it gives */
 static void *next_outside(struct walk *w, void *(*real)(void))
 {
 	void *entry;
 
+	if (w->copy)
+		return next_answer(w, &w->outside, w->copy);
 	sys_lock(&w->lock);
 	entry = go_to(w, &w->outside) ? NULL : real();
 	if (entry)
@@ -280,7 +290,7 @@ static void *first_that(bool (*is)(const void *entry, const char *name), const c
 
 #define WALK(ent)                                                             \
 	static struct walk walk_##ent = {                                     \
-		{ 0 }, NULL, STATIC_##ent, begin_##ent, end_##ent, next_##ent, { 0, 0, NULL } \
+		{ 0 }, NULL, STATIC_##ent, begin_##ent, end_##ent, next_##ent, { 0, 0, NULL }, NULL \
 	};
 
 #define ENDS(ent)                                                             \
@@ -438,11 +448,11 @@ WALK(netgrent)
 static bool set_group(struct place *place, const char *group)
 {
 	size_t n = strlen(group) + 1;
-	char *copy = sys_alloc(n);
+	char *copy = piece_alloc(n);
 
 	if (!copy)
 		return false;
-	sys_free(place->group);
+	piece_free(place->group);
 	place->group = memcpy(copy, group, n);
 	return true;
 }
@@ -634,9 +644,15 @@ static int end_usershell(void)
 	return 1;
 }
 
-WALK(ttyent)
-WALK(fsent)
-WALK(usershell)
+#define WALK_COPIED(ent)                                                      \
+	static struct answer copy_##ent;                                      \
+	static struct walk walk_##ent = {                                     \
+		{ 0 }, NULL, STATIC_##ent, begin_##ent, end_##ent, next_##ent, { 0, 0, NULL }, &copy_##ent \
+	};
+
+WALK_COPIED(ttyent)
+WALK_COPIED(fsent)
+WALK_COPIED(usershell)
 
 WRAPPER int setttyent(void)
 {
@@ -650,7 +666,7 @@ WRAPPER int endttyent(void)
 
 WRAPPER struct ttyent *getttyent(void)
 {
-	return next_entry(&walk_ttyent, (real_fn *)REAL(getttyent), caller_address());
+	return next_entry(&walk_ttyent, NULL, caller_address());
 }
 
 static bool is_terminal(const void *entry, const char *name)
@@ -660,7 +676,7 @@ static bool is_terminal(const void *entry, const char *name)
 
 WRAPPER struct ttyent *getttynam(const char *name)
 {
-	struct ttyent *entry = first_that(is_terminal, name, &walk_ttyent, (real_fn *)REAL(getttyent), caller_address());
+	struct ttyent *entry = first_that(is_terminal, name, &walk_ttyent, NULL, caller_address());
 
 	leave_walk(&walk_ttyent, caller_address());
 	return entry;
@@ -678,7 +694,7 @@ WRAPPER void endfsent(void)
 
 WRAPPER struct fstab *getfsent(void)
 {
-	return next_entry(&walk_fsent, (real_fn *)REAL(getfsent), caller_address());
+	return next_entry(&walk_fsent, NULL, caller_address());
 }
 
 static bool is_device(const void *entry, const char *name)
@@ -693,12 +709,12 @@ static bool is_mount_point(const void *entry, const char *name)
 
 WRAPPER struct fstab *getfsspec(const char *name)
 {
-	return first_that(is_device, name, &walk_fsent, (real_fn *)REAL(getfsent), caller_address());
+	return first_that(is_device, name, &walk_fsent, NULL, caller_address());
 }
 
 WRAPPER struct fstab *getfsfile(const char *name)
 {
-	return first_that(is_mount_point, name, &walk_fsent, (real_fn *)REAL(getfsent), caller_address());
+	return first_that(is_mount_point, name, &walk_fsent, NULL, caller_address());
 }
 
 WRAPPER void setusershell(void)
@@ -713,12 +729,9 @@ WRAPPER void endusershell(void)
 
 WRAPPER char *getusershell(void)
 {
-	struct stint *s = self();
 	char **shell;
 
-	if (!s)
-		return next_outside(&walk_usershell, (real_fn *)REAL(getusershell));
-	shell = next_own(s, &walk_usershell, caller_address());
+	shell = next_entry(&walk_usershell, NULL, caller_address());
 	return shell ? *shell : NULL;
 }
 
