@@ -51,6 +51,7 @@ interpose_tests = \
 	tests/interpose/getopt \
 	tests/interpose/handles \
 	tests/interpose/locks \
+	tests/interpose/processes \
 	tests/interpose/resources \
 	tests/interpose/statics \
 	tests/interpose/variants \
@@ -141,6 +142,7 @@ tests_interpose_forbidden_LDADD = libstint.la
 tests_interpose_getopt_LDADD = libstint.la
 tests_interpose_handles_LDADD = libstint.la
 tests_interpose_locks_LDADD = libstint.la
+tests_interpose_processes_LDADD = libstint.la
 tests_interpose_resources_LDADD = libstint.la
 tests_interpose_statics_SOURCES = tests/interpose/statics.c $(statics_common)
 tests_interpose_statics_LDADD = libstint.la
