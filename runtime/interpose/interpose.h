@@ -65,6 +65,10 @@ void walks_after_fork(void);
 void reroute_init(void);
 void reroute_modules(void);     /* those loaded since */
 
+/* around fork(): nobody else is halfway through the books of commands (spawn.c) */
+void commands_fork_prepare(void);
+void commands_fork_done(bool in_child);
+
 /*
  * Enter a block that libc allocated for its caller (not for itself) in the ledger of the call @s. The block may move.
  * Returns it; where there is no memory for the entry it is handed out without. NULL stays NULL. Keeps errno.

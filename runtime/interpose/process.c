@@ -41,6 +41,7 @@
 /* all our locks, so that the child finds whole data behind each; the ledger's also blocks all signals */
 static void before_fork(void)
 {
+	commands_fork_prepare();
 	libset_fork_prepare();
 	ledger_fork_prepare();
 	signals_fork_prepare();
@@ -51,7 +52,7 @@ static void before_fork(void)
 	ledger_heap_fork_prepare();
 }
 
-static void after_fork_in_parent(void)
+static void release_all(bool in_child)
 {
 	ledger_heap_fork_done();
 	stack_fork_done();
@@ -61,11 +62,17 @@ static void after_fork_in_parent(void)
 	signals_fork_done();
 	ledger_fork_done();
 	libset_fork_done();
+	commands_fork_done(in_child);
+}
+
+static void after_fork_in_parent(void)
+{
+	release_all(false);
 }
 
 static void after_fork_in_child(void)
 {
-	after_fork_in_parent();
+	release_all(true);
 	walks_after_fork();
 	init_after_fork();
 }

@@ -55,6 +55,19 @@ static void unlock_commands(struct stint *s, uint64_t mask)
 		preempt_enable(s, NULL);
 }
 
+/* the child has none of the threads that run commands; what they had changed stays, as with libc's own */
+void commands_fork_prepare(void)
+{
+	sys_lock(&commands_lock);
+}
+
+void commands_fork_done(bool in_child)
+{
+	if (in_child)
+		commands = 0;
+	sys_unlock(&commands_lock);
+}
+
 static void count_command(struct command *c)
 {
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
