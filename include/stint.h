@@ -7,5 +7,8 @@
 #include <stint/call.h>
 #include <stint/libset.h>
 #include <stint/sched.h>
+#include <stint/thread.h>
+#include <stint/sync.h>
+#include <stint/chan.h>
 
 #endif

@@ -131,8 +131,8 @@ static struct stint *first_child(struct stint *s)
 
 /* --- running ----------------------------------------------------------------------------------- */
 
-/* the end of every call, on its own stack: what is to go on when that is left for good */
-static const struct arch_context *leave_for_good(struct stint *s, int how)
+/* the end of every call and thread, on its own stack: what is to go on when that is left for good */
+const struct arch_context *call_leave_for_good(struct stint *s, int how)
 {
 	if (unlikely(s->own_mask))
 		preempt_mask_out(s);
@@ -141,7 +141,7 @@ static const struct arch_context *leave_for_good(struct stint *s, int how)
 	s->inner = NULL;
 	s->how = how;
 	s->kt->current = s->parent;
-	return &s->ret;
+	return unlikely(s->is_thread) ? preempt_thread.left(s, how) : &s->ret;
 }
 
 static const struct arch_context *call_main(struct stint *s)
@@ -155,13 +155,19 @@ static const struct arch_context *call_main(struct stint *s)
 	s->depth = 1;           /* whatever the function left disabled */
 	s->ending = true;
 	s->result = result;
-	return leave_for_good(s, STATE_COMPLETE);
+	return call_leave_for_good(s, STATE_COMPLETE);
 }
 
 /* what a call launched in @up inherits; nothing while @up must not be stopped */
 static inline uint64_t outer_deadline(const struct stint *up)
 {
 	return up && !up->user_depth ? up->eff : NEVER;
+}
+
+/* whether the end of the thread's turn must not stop what is launched in @up */
+static inline bool in_shield(const struct stint *up)
+{
+	return up && (up->user_depth || up->shielded);
 }
 
 /* time begins, or goes on after a stop: for @s with a new deadline, for the links in it with what they had left */
@@ -172,10 +178,14 @@ static inline struct stint *set_deadlines(struct stint *s, struct stint *up, uin
 
 	s->deadline = clock_after(now, span);
 	for (struct stint *l = s;; l = l->inner) {
-		if (l != s && l->deadline != NEVER)
-			l->deadline += shift;
+		if (l != s) {
+			l->switched_in += shift;
+			if (l->deadline != NEVER)
+				l->deadline += shift;
+		}
 		eff = outer_deadline(l == s ? up : l->parent);
 		l->eff = l->deadline < eff ? l->deadline : eff;
+		l->shielded = in_shield(l == s ? up : l->parent);
 		l->kt = s->kt;
 		if (!l->inner)
 			return l;
@@ -199,9 +209,9 @@ static inline __attribute__((always_inline)) void switch_in(struct stint *s, str
 	kt->current = leaf;
 	barrier();
 	if (exact && leaf->eff != NEVER)
-		tick_arm_exact(kt, now, leaf->eff);
+		tick_arm_exact(kt, now, kthread_due(kt, leaf));
 	else
-		tick_ensure(kt, now, leaf->eff);
+		tick_ensure(kt, now, kthread_due(kt, leaf));
 	if (sp)
 		arch_start(&s->ret, sp, s->tp, entry, s);
 	else
@@ -216,7 +226,7 @@ static inline __attribute__((always_inline)) uint64_t switched_back(struct stint
 	s->cpu += now - s->switched_in;
 	if (up) {
 		barrier();
-		tick_ensure(up->kt, now, up->eff);
+		tick_ensure(up->kt, now, kthread_due(up->kt, up));
 	}
 	return now;
 }
@@ -279,7 +289,7 @@ static void set_name(struct stint *s, const char *name)
 }
 
 /* everything that one use of a slot leaves behind */
-static void set_up(struct stint *s, const struct stint_attr *attr, stint_fn *fn, void *arg)
+void call_set_up(struct stint *s, const char *name, stint_fn *fn, void *arg)
 {
 	s->fn = fn;
 	s->arg = arg;
@@ -288,6 +298,7 @@ static void set_up(struct stint *s, const struct stint_attr *attr, stint_fn *fn,
 	s->ctx.tp = s->tp;
 	s->depth = s->user_depth = 0;
 	s->pending = s->ending = s->lock_wait = s->own_mask = s->own_vars = false;
+	s->is_thread = s->shielded = false;
 	s->handler_sp = 0;
 	s->started = s->ended = s->stopped = s->cpu = 0;
 	s->resumes = s->preemptions = s->deferrals = 0;
@@ -299,7 +310,7 @@ static void set_up(struct stint *s, const struct stint_attr *attr, stint_fn *fn,
 	CDS_INIT_LIST_HEAD(&s->children);
 	CDS_INIT_LIST_HEAD(&s->sibling);
 	ledger_init(&s->ledger);
-	set_name(s, attr ? attr->name : NULL);
+	set_name(s, name);
 }
 
 /* a call inherits the set of the one that it is launched in */
@@ -325,7 +336,7 @@ static struct stint *launch(const struct stint_attr *attr, stint_fn *fn, void *a
 		*err = ENOMEM;
 		return NULL;
 	}
-	set_up(s, attr, fn, arg);
+	call_set_up(s, attr ? attr->name : NULL, fn, arg);
 	choose_set(s, attr, up);
 	if (unlikely(up))
 		adopt(s, up);
@@ -465,7 +476,7 @@ void stint_pause(void)
 {
 	struct stint *s = self();
 
-	if (!s || s->ending)
+	if (!s || s->ending || s->is_thread)
 		return;
 	preempt_disable(s);
 	preempt_leave_alone(s, STATE_PAUSED);
@@ -505,7 +516,7 @@ static void drop_cleanups(struct stint *s)
 }
 
 /*
- * The rest of a cancel, or of an exit (s->how). Functions of libc that the call left in the middle come first, the innermost before the others: each
+ * The rest of a cancel, or of an exit (s->ends_as). Functions of libc that the call left in the middle come first, the innermost before the others: each
  * goes on in its own frame, above us, and its wrapper comes back here by call_wind_up().
  */
 static const struct arch_context *wind_up(struct stint *s)
@@ -513,9 +524,9 @@ static const struct arch_context *wind_up(struct stint *s)
 	s->depth = 1;
 	while (s->callouts)
 		s->callouts->end(s->callouts);
-	if (s->how == STATE_CANCELLED)
+	if (s->ends_as == STATE_CANCELLED)
 		ledger_release(s);
-	return leave_for_good(s, s->how);
+	return s->is_thread ? preempt_thread.ended(s, s->ends_as) : call_leave_for_good(s, s->ends_as);
 }
 
 void call_wind_up(struct stint *s)
@@ -536,7 +547,7 @@ void call_exit(struct stint *s, void *result)
 	s->handler_sp = 0;
 	if (!s->ending) {               /* else in a cleanup: the cancel goes on */
 		s->ending = true;
-		s->how = STATE_COMPLETE;
+		s->ends_as = STATE_COMPLETE;
 		s->result = result;
 	}
 	checker_unwound((void *)s->stack_lo, s->stack_hi - s->stack_lo);
@@ -544,13 +555,13 @@ void call_exit(struct stint *s, void *result)
 	__builtin_unreachable();
 }
 
-/* on the call's own stack, below its last frame: the cleanups may refer to its frames */
+/* on the stint's own stack, below its last frame: the cleanups may refer to its frames */
 static const struct arch_context *cancel_main(struct stint *s)
 {
 	struct cleanup c;
 	bool more;
 
-	s->how = STATE_CANCELLED;
+	s->ends_as = STATE_CANCELLED;
 	while (more = pop_cleanup(s, &c), more) {
 		preempt_enable(s, NULL);
 		c.fn(c.arg);
@@ -577,25 +588,59 @@ static void *cancel_sp(const struct stint *s)
 
 static void end_children(struct stint *s, struct kthread *kt, struct stint *up);
 
+/* what was running in @s is not going on: from now on it ends */
+static void begin_end(struct stint *s)
+{
+	if (s->inner)
+		s->ctx.sp = s->inner->ret.sp;   /* where it waits for the inner one */
+	s->ending = true;
+	s->lock_wait = s->own_vars = false;
+	s->handler_sp = 0;
+	s->depth = 1;
+	s->deadline = NEVER;
+}
+
+void call_divert(struct stint *s, arch_entry *entry)
+{
+	void *sp;
+
+	begin_end(s);
+	s->eff = NEVER;
+	callouts_jumped(s, (uintptr_t)s->ctx.sp);
+	sp = cancel_sp(s);
+	checker_scratch((void *)s->stack_lo, (uintptr_t)sp - s->stack_lo);
+	arch_prepare(&s->ctx, sp, s->tp, entry, s);
+}
+
+const struct arch_context *call_cancel_diverted(struct stint *s)
+{
+	if (s->own_mask)
+		preempt_mask_in(s);
+	end_children(s, s->kt, s);
+	s->inner = NULL;
+	return cancel_main(s);
+}
+
+void call_ended(struct stint *s)
+{
+	ledger_pass(s, NULL);
+	hand_children(s, NULL);
+}
+
 /* @s is RUNNING and ours, or a link of a stopped chain whose head is */
 static void end_call(struct stint *s, struct kthread *kt, struct stint *up)
 {
 	uint64_t now;
 	void *sp;
 
-	if (s->inner)
-		s->ctx.sp = s->inner->ret.sp;   /* where it waits for the inner one */
+	begin_end(s);
 	end_children(s, kt, up);
 	now = clock_now();
 	s->kt = kt;
 	s->parent = up;
 	s->inner = NULL;
-	s->ending = true;
-	s->lock_wait = s->own_vars = false;
-	s->handler_sp = 0;
-	s->depth = 1;
-	s->deadline = NEVER;
 	s->eff = outer_deadline(up);
+	s->shielded = in_shield(up);
 	s->switched_in = now;
 	if (s->started) {
 		if (s->libset)
@@ -613,8 +658,6 @@ static void end_call(struct stint *s, struct kthread *kt, struct stint *up)
 	publish(s, STATE_CANCELLED);
 }
 
-static void release(struct stint *s, struct kthread *kt);
-
 /* A child that another kernel thread is running right now is left to it: nobody frees it, but nothing breaks. */
 static void end_children(struct stint *s, struct kthread *kt, struct stint *up)
 {
@@ -626,7 +669,7 @@ static void end_children(struct stint *s, struct kthread *kt, struct stint *up)
 			end_call(c, kt, up);
 		before = __atomic_load_n(&c->state, __ATOMIC_RELAXED);
 		if ((before == STATE_COMPLETE || before == STATE_CANCELLED) && claim(c, before))
-			release(c, kt);
+			call_release(c, kt);
 	}
 }
 
@@ -662,7 +705,7 @@ static void jump_on(struct stint *s, struct stint *up, bool launched)
 	s->stopped = clock_now();
 	end_call(s, kt, up);
 	if (launched && claim(s, STATE_CANCELLED))
-		release(s, kt);
+		call_release(s, kt);
 	if (up)
 		preempt_enable(up, NULL);
 	jump.go(&jump);
@@ -701,7 +744,7 @@ int stint_cancel(stint_t *s)
 /* --- freeing ----------------------------------------------------------------------------------- */
 
 /* @s is over and ours (RUNNING) */
-static void release(struct stint *s, struct kthread *kt)
+void call_release(struct stint *s, struct kthread *kt)
 {
 	if (unlikely(!cds_list_empty(&s->sibling)))
 		adopt(s, NULL);
@@ -724,7 +767,7 @@ static void free_call(struct stint *s, struct stint *up)
 		state = STATE_CANCELLED;
 	}
 	if ((state == STATE_COMPLETE || state == STATE_CANCELLED) && claim(s, state))
-		release(s, kt);
+		call_release(s, kt);
 }
 
 void stint_free(stint_t *s)
@@ -763,7 +806,9 @@ void *stint_result(const stint_t *s)
 
 stint_t *stint_self(void)
 {
-	return self();
+	struct stint *s = self();
+
+	return s && !s->is_thread ? s : NULL;
 }
 
 int stint_usage(const stint_t *s, struct stint_usage *out)

@@ -7,7 +7,22 @@
 #include <setjmp.h>
 #include <stdint.h>
 
-struct stint;
+#include "context.h"
+
+struct kthread;
+
+/* what calls and threads have in common */
+void call_set_up(struct stint *s, const char *name, stint_fn *fn, void *arg);   /* in a fresh slot */
+void call_ended(struct stint *s);               /* it has returned or been cancelled: what it holds is nobody's */
+const struct arch_context *call_leave_for_good(struct stint *s, int how);
+void call_release(struct stint *s, struct kthread *kt);         /* it is over and ours: give its slot back */
+
+/*
+ * Cancelling a thread: call_divert() has it call @entry when it is continued, under its last frame, in place of what it was
+ * doing; and that ends with call_cancel_diverted(), which ends its calls, runs its cleanups, and gives back what it holds.
+ */
+void call_divert(struct stint *s, arch_entry *entry);
+const struct arch_context *call_cancel_diverted(struct stint *s);
 
 /* For a wrapper whose function of libc has returned because of a cancel (struct callout): the cancel goes on. */
 void call_wind_up(struct stint *s) __attribute__((noreturn));

@@ -12,6 +12,9 @@
  *      +-------+----------------------------------+--------------+----------------+--------------+
  *              stack_lo                           stack_hi       tp
  *
+ * Behind it is room for a struct stint_thread: a thread is a stint that a worker drives (thread.h), a call one that its caller
+ * drives.
+ *
  * Who may write what: ctx, depth, pending, ledger, cleanups: the stint itself, or whoever owns it while
  * it is stopped (state has been moved to STATE_RUNNING by compare-and-swap). state: that owner. parent, kt,
  * inner, deadline, eff: the code that switches, on the kernel thread that runs the chain.
@@ -36,6 +39,7 @@
 
 #define NEVER UINT64_MAX        /* a point in time, in cycles, that does not come */
 #define STINT_NAME_SIZE 32
+#define THREAD_ROOM 384         /* behind each struct stint: what the runtime keeps of a thread (thread.h) */
 #define CLEANUPS_INLINE 4
 
 struct call_jump;
@@ -98,9 +102,12 @@ struct stint {
 	bool ending;                    /* the function has returned, or it is being cancelled */
 	bool lock_wait;                 /* depth covers a wait: may be stopped at a system call (mutex.c) */
 	bool own_mask;                  /* it changed the signal mask: mask and caller_mask count */
+	bool is_thread;                 /* driven by a worker; parent is NULL */
+	bool shielded;                  /* a call around it has user_depth: the end of a turn cannot stop it */
 	bool own_vars;                  /* it has variables of libc's (getopt's) that are exchanged when it is switched */
 	int state;                      /* STATE_...; moved by compare-and-swap, stored with release */
 	int how;                        /* how it came back: a STATE_... value */
+	int ends_as;                    /* while ending, out of the ordinary: STATE_CANCELLED, STATE_COMPLETE */
 	uintptr_t handler_sp;           /* frame of the user's signal handler running on it, or 0 */
 	uintptr_t stack_lo, stack_hi;
 	void *tp;
@@ -146,7 +153,7 @@ struct stint {
 	int fake_tid;
 	bool tcb_ready;
 	char name[STINT_NAME_SIZE];
-};
+} __attribute__((aligned(64)));
 
 /* The innermost call running here, or NULL. In its own TLS, so it is right on whatever kernel thread. */
 extern __thread struct stint *stint_current

@@ -40,6 +40,7 @@ static struct sys_lock start_lock;
 static int state;               /* release when started, acquire by readers */
 static int failure;
 static char why[256];
+static int wanted_signo;
 static unsigned done;           /* steps of start() that succeeded and are not to be repeated */
 static bool anchor_gone;        /* a forked child has only the thread that forked */
 
@@ -65,7 +66,7 @@ static int fail(int err, const char *sentence)
 
 static int step_settings(void)
 {
-	return settings_read(&settings, why, sizeof(why));
+	return settings_read(&settings, why, sizeof(why), wanted_signo);
 }
 
 static int step_sys(void)
@@ -143,11 +144,18 @@ static int restart_anchor(void)
 
 int init_start(void)
 {
+	return init_start_with(0);
+}
+
+int init_start_with(int signo)
+{
 	int err;
 
 	if (__atomic_load_n(&state, __ATOMIC_ACQUIRE) == STARTED && likely(!anchor_gone))
 		return 0;
 	sys_lock(&start_lock);
+	if (state == NOT_STARTED)
+		wanted_signo = signo;
 	if (state == FAILED)
 		err = failure;
 	else

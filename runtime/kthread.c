@@ -79,6 +79,7 @@ static struct kthread *make(int *err)
 		return NULL;
 	}
 	kt->tp = arch_tp();
+	kt->turn_end = NEVER;
 	kt->tid = sys_gettid();
 	*err = tick_create(kt, settings.signo);
 	if (*err)
@@ -133,6 +134,7 @@ void kthread_after_fork(void)
 	here->next = NULL;
 	here->tid = sys_gettid();
 	here->timer = -1;
+	here->turn_end = NEVER;
 	here->armed = NEVER;
 }
 

@@ -15,15 +15,21 @@
 
 #define SLOT_BATCH 64
 
+struct worker;
+
 struct kthread {
 	/* the tick handler and the switch share these; compiler order matters, see tick.c */
 	struct stint *current;          /* the innermost call that is running or being switched in, or NULL */
+	uint64_t turn_end;              /* when the thread's turn is looked at, cycles; NEVER where there is none */
 	uint64_t armed;                 /* when the timer will fire, cycles; NEVER: off */
 	uint64_t retry;                 /* how long the next refused tick waits, cycles */
 	void *tp;                       /* the kernel thread's own thread pointer */
 	int tid;
 	int timer;                      /* kernel's id, -1: none */
 	uint64_t mask_gen;              /* bumped when the kernel thread changes its own signal mask */
+
+	struct worker *worker;          /* whose threads it runs, or NULL */
+	int kicked;                     /* another one wants the running thread looked at, see worker.c */
 
 	/* for eintr_was_ours() */
 	uint64_t ticks;                 /* our signals handled here */
@@ -48,6 +54,14 @@ static inline struct kthread *kthread_here(void)
 	struct stint *s = self();
 
 	return s ? s->kt : kthread_native;
+}
+
+/* when the kernel thread must next be looked at while @s, which may be NULL, runs on it */
+static inline uint64_t kthread_due(const struct kthread *kt, const struct stint *s)
+{
+	uint64_t turn = s && s->shielded ? NEVER : kt->turn_end;
+
+	return s && s->eff < turn ? s->eff : turn;
 }
 
 int kthread_init(void);

@@ -4,9 +4,12 @@ include_HEADERS += include/stint.h
 stintincludedir = $(includedir)/stint
 stintinclude_HEADERS = \
 	include/stint/call.h \
+	include/stint/chan.h \
 	include/stint/libset.h \
 	include/stint/sched.h \
 	include/stint/stats.h \
+	include/stint/sync.h \
+	include/stint/thread.h \
 	include/stint/version.h
 
 # initial-exec: the test "am I in a call?" stands in every wrapper, and must not itself call into ld.so.
@@ -34,9 +37,13 @@ libstint_core_la_SOURCES = \
 	runtime/checker.h \
 	runtime/clock.c \
 	runtime/clock.h \
+	runtime/config.c \
+	runtime/config.h \
 	runtime/context.h \
 	runtime/guard.c \
 	runtime/guard.h \
+	runtime/idle.c \
+	runtime/idle.h \
 	runtime/init.c \
 	runtime/init.h \
 	runtime/kthread.c \
@@ -49,23 +56,60 @@ libstint_core_la_SOURCES = \
 	runtime/ledger-types.h \
 	runtime/ledger.c \
 	runtime/ledger.h \
+	runtime/monitor.c \
+	runtime/monitor.h \
+	runtime/park.c \
+	runtime/park.h \
 	runtime/policy.c \
+	runtime/poller.c \
+	runtime/poller.h \
 	runtime/preempt.c \
 	runtime/preempt.h \
+	runtime/relief.c \
+	runtime/relief.h \
+	runtime/replace.c \
+	runtime/replace.h \
+	runtime/runq.c \
+	runtime/runq.h \
 	runtime/settings.c \
 	runtime/settings.h \
 	runtime/signals.c \
 	runtime/signals.h \
+	runtime/spin.c \
+	runtime/spin.h \
 	runtime/stack.c \
 	runtime/stack.h \
+	runtime/sync/barrier.c \
+	runtime/sync/chan.c \
+	runtime/sync/chan.h \
+	runtime/sync/cond.c \
+	runtime/sync/mutex.c \
+	runtime/sync/mutex.h \
+	runtime/sync/once.c \
+	runtime/sync/rwlock.c \
+	runtime/sync/select.c \
+	runtime/sync/sem.c \
+	runtime/sync/wait.c \
+	runtime/sync/wait.h \
+	runtime/sync/waitgroup.c \
 	runtime/sys.c \
 	runtime/sys.h \
 	runtime/tcb.c \
 	runtime/tcb.h \
 	runtime/text.c \
 	runtime/text.h \
+	runtime/thread.c \
+	runtime/thread.h \
 	runtime/tick.c \
-	runtime/tick.h
+	runtime/tick.h \
+	runtime/timers.c \
+	runtime/timers.h \
+	runtime/trace.c \
+	runtime/trace.h \
+	runtime/watch.c \
+	runtime/watch.h \
+	runtime/worker.c \
+	runtime/worker.h
 libstint_core_la_CFLAGS = $(RUNTIME_CFLAGS)
 libstint_core_la_LIBADD = libstint-libset.la libstint-interpose.la
 

@@ -20,7 +20,7 @@
 
 #define FIRST_SIZE  (offsetof(struct stint_policy, balance) + sizeof(void *))   /* of the first version */
 #define LARGEST_RQ  ((size_t)1 << 30)
-#define KNOWN_FLAGS STINT_POLICY_TIMED
+#define KNOWN_FLAGS (STINT_POLICY_TIMED | STINT_POLICY_EAGER)
 
 struct complaint {
 	char *text;             /* may be NULL */

@@ -55,19 +55,43 @@
 /* part of the handler: in its section, and fewer returns after a switch, each of which is mispredicted */
 #define INSIG __attribute__((always_inline)) inline
 
+struct preempt_thread_ops preempt_thread;
+
 struct stint *preempt_expired(struct stint *s, uint64_t now)
 {
 	struct stint *l = NULL;
 
-	if (s->eff > now)
+	if (kthread_due(s->kt, s) > now)
 		return NULL;
 	for (; s; s = s->parent) {
-		if (s->deadline <= now)
+		if (s->deadline <= now || (s->is_thread && s->kt->turn_end <= now))
 			l = s;
 		if (s->parent && s->parent->user_depth)
 			break;          /* whoever launched it must not be stopped */
 	}
 	return l;
+}
+
+/* The same, and if it is a thread, its turn is over indeed: the policy has been asked, which may have set another end. */
+static struct stint *to_stop(struct stint *s, uint64_t now)
+{
+	struct stint *l = preempt_expired(s, now);
+
+	while (l && unlikely(l->is_thread) && !preempt_thread.turn_over(l, now))
+		l = preempt_expired(s, now);
+	return l;
+}
+
+/* who continues when the chain from @l inwards is left; arrive() follows the switch back */
+static inline const struct arch_context *next_of(struct stint *l, int how)
+{
+	return unlikely(l->is_thread) ? preempt_thread.left(l, how) : &l->ret;
+}
+
+static inline void arrive(struct stint *l)
+{
+	if (unlikely(l->is_thread))
+		preempt_thread.arrived();
 }
 
 /* --- signal masks ------------------------------------------------------------------------------ */
@@ -128,10 +152,12 @@ void preempt_leave(struct stint *s, struct stint *l, int how)
 		uint64_t mine;
 
 		sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &m->caller_mask, &mine, sizeof(mine));
-		arch_switch(&s->ctx, &l->ret);
+		arch_switch(&s->ctx, next_of(l, how));
+		arrive(l);
 		sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &mine, &m->caller_mask, sizeof(mine));
 	} else {
-		arch_switch(&s->ctx, &l->ret);
+		arch_switch(&s->ctx, next_of(l, how));
+		arrive(l);
 	}
 	vars_in(l);
 }
@@ -159,14 +185,14 @@ STINT_TEXT void preempt_point(struct stint *s, const void *caller)
 
 		preempt_disable(s);
 		s->pending = false;
-		l = preempt_expired(s, now);
+		l = to_stop(s, now);
 		if (l) {
 			count_deferral(s, now);
 			l->preemptions++;
 			tick_retry_reset(s->kt);
 			preempt_leave(s, l, STATE_TIMED_OUT);
 		} else {
-			tick_ensure(s->kt, now, s->eff);
+			tick_ensure(s->kt, now, kthread_due(s->kt, s));
 		}
 		barrier();
 		s->depth--;
@@ -184,8 +210,8 @@ void preempt_jumped(struct stint *s)
 	for (const struct callout *c = s->callouts; c; c = c->outer)
 		s->depth += c->closed;
 	barrier();
-	if (s->eff != NEVER)    /* arming may have been interrupted halfway */
-		tick_arm_slow(s->kt, clock_now(), s->eff);
+	if (kthread_due(s->kt, s) != NEVER)     /* arming may have been interrupted halfway */
+		tick_arm_slow(s->kt, clock_now(), kthread_due(s->kt, s));
 }
 
 /* --- the handler ------------------------------------------------------------------------------- */
@@ -265,25 +291,29 @@ static INSIG void leave_insig(struct stint *s, struct stint *l, ucontext_t *uc)
 		sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &m->caller_mask, NULL, sizeof(uint64_t));
 	else
 		sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &uc->uc_sigmask, NULL, sizeof(uint64_t));
-	arch_switch(&s->ctx, &l->ret);
+	arch_switch(&s->ctx, next_of(l, STATE_TIMED_OUT));
+	arrive(l);
 	vars_in(l);
 	mend_frame(s, l, kt, gen, uc);
 }
 
 /* Ticks that land before depth is down again are noted, and taken here, in the same frame. */
-static INSIG void take_insig(struct stint *s, struct stint *l, ucontext_t *uc)
+static INSIG void take_insig(struct stint *s, uint64_t now, ucontext_t *uc)
 {
+	struct stint *l;
+
 	do {
 		preempt_disable(s);
 		s->pending = false;
+		l = to_stop(s, now);
 		if (l)
 			leave_insig(s, l, uc);
 		else
-			tick_ensure(s->kt, clock_now(), s->eff);
+			tick_ensure(s->kt, clock_now(), kthread_due(s->kt, s));
 		barrier();
 		s->depth--;
 		barrier();
-		l = s->pending ? preempt_expired(s, clock_now()) : NULL;
+		now = s->pending ? clock_now() : 0;
 	} while (s->pending);
 }
 
@@ -303,10 +333,11 @@ static bool wait_or_arm_insig(struct kthread *kt, uint64_t *now, uint64_t eff)
 
 static INSIG void on_call_insig(struct stint *s, struct kthread *kt, uint64_t now, ucontext_t *uc)
 {
+	uint64_t due = kthread_due(kt, s);
 	enum verdict v;
 
-	if (s->eff > now && (s->eff == NEVER || !wait_or_arm_insig(kt, &now, s->eff))) {
-		if (s->eff == NEVER && kt->armed != NEVER)
+	if (due > now && (due == NEVER || !wait_or_arm_insig(kt, &now, due))) {
+		if (due == NEVER && kt->armed != NEVER)
 			tick_off_insig(kt);
 		return;
 	}
@@ -314,7 +345,7 @@ static INSIG void on_call_insig(struct stint *s, struct kthread *kt, uint64_t no
 	if (v == STOP) {
 		if (unlikely(s->pending))
 			count_deferral(s, now);
-		take_insig(s, preempt_expired(s, now), uc);
+		take_insig(s, now, uc);
 		return;
 	}
 	s->deferrals++;
@@ -331,20 +362,27 @@ static INSIG void on_call_insig(struct stint *s, struct kthread *kt, uint64_t no
 static void between_insig(struct kthread *kt, uint64_t now)
 {
 	struct stint *s = kt->current;
+	uint64_t due = s ? kthread_due(kt, s) : NEVER;
 
-	if (!s || s->eff == NEVER) {
+	if (due == NEVER) {
 		if (kt->armed != NEVER)
 			tick_off_insig(kt);
-	} else if (s->eff <= now) {
+	} else if (due <= now) {
 		tick_retry_insig(kt, now);      /* not pending: however short its time, it gets to run */
-	} else if (kt->armed > s->eff) {
-		tick_arm_slow(kt, now, s->eff);
+	} else if (kt->armed > due) {
+		tick_arm_slow(kt, now, due);
 	}
 }
 
 static bool is_ours(const siginfo_t *info, const struct kthread *kt)
 {
-	return info->si_code == SI_TIMER && info->si_value.sival_ptr == kt;
+	return (info->si_code == SI_TIMER || (tick_by_peer && info->si_code == SI_QUEUE)) && info->si_value.sival_ptr == kt;
+}
+
+/* from another kernel thread: the worker has got something; kicked says so, too, where a tick has swallowed this */
+static bool is_kick(const siginfo_t *info, const struct kthread *kt)
+{
+	return kt->worker && info->si_code == SI_QUEUE && info->si_value.sival_ptr == kt->worker;
 }
 
 STINT_TEXT static void on_tick(int signo, siginfo_t *info, void *uc)
@@ -353,11 +391,14 @@ STINT_TEXT static void on_tick(int signo, siginfo_t *info, void *uc)
 	struct kthread *kt = kthread_here();
 	uint64_t now;
 
-	if (!kt || !is_ours(info, kt)) {
+	if (!kt || !(is_ours(info, kt) || is_kick(info, kt))) {
 		signals_forward_insig(signo, info, uc);
-		if (!kt)
-			return;
+		kt = kthread_here();    /* the handler may have waited */
 	}
+	if (!kt)
+		return;
+	if (unlikely(__atomic_load_n(&kt->kicked, __ATOMIC_RELAXED)))
+		kt->turn_end = 0;
 	now = clock_now();
 	if (is_ours(info, kt))
 		tick_fired_insig(kt);

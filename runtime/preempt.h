@@ -33,6 +33,22 @@ static inline void preempt_enable(struct stint *s, const void *caller)
 int preempt_init(int signo);            /* installs the handler; 0 or an errno value */
 
 /*
+ * What a worker does where a thread, the outermost of its chain, leaves the CPU. All with preemption disabled in the innermost
+ * and signals open; turn_over() also in the handler.
+ */
+struct preempt_thread_ops {
+	/* its turn_end has passed: is the turn over? false: turn_end is another one now */
+	bool (*turn_over)(struct stint *thread, uint64_t now);
+	/* file it by @how; whom to switch to */
+	const struct arch_context *(*left)(struct stint *thread, int how);
+	/* it is over (pthread_exit(), a cancel), on its own stack; whom to switch to */
+	const struct arch_context *(*ended)(struct stint *thread, int how);
+	/* after the switch, on the stack that was switched to */
+	void (*arrived)(void);
+};
+extern struct preempt_thread_ops preempt_thread;
+
+/*
  * preempt_leave - switch from the running call @s to whoever launched or resumed @l, which is @s or a call
  * around it; returns when @l's chain is resumed, with depth as it was
  *

@@ -107,13 +107,19 @@ int settings_parse_libset(const char *text, int *backend)
 	return EINVAL;
 }
 
-int settings_read(struct settings *out, char *why, size_t size)
+int settings_read(struct settings *out, char *why, size_t size, int signo)
 {
 	const char *text;
 
 	*out = (struct settings){ .signo = SIGURG, .stack_size = STACK_SIZE_DEFAULT };
 	text = secure_getenv("STINT_SIGNAL");
-	if (text && settings_parse_signal(text, &out->signo)) {
+	if (signo && !usable(signo)) {
+		snprintf(why, size, "signal %d cannot preempt; choose one such as SIGURG, SIGUSR2 or SIGRTMIN+3", signo);
+		return EINVAL;
+	}
+	if (signo)
+		out->signo = signo;
+	else if (text && settings_parse_signal(text, &out->signo)) {
 		snprintf(why, size, "STINT_SIGNAL=%s: not a signal that can preempt; "
 		         "give a name or number such as SIGURG, SIGUSR2 or RTMIN+3", text);
 		return EINVAL;

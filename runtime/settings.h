@@ -18,12 +18,12 @@ extern struct settings settings;         /* as read at start; constant afterward
 #define STACK_SIZE_MAX ((size_t)1 << 30)
 
 /*
- * settings_read - read the environment into @out
+ * settings_read - read the environment into @out; @signo, if not 0, comes before what it says
  *
  * Return: 0; EINVAL, with a sentence in @why (of @size bytes) that names the variable, its value, and what
  *         it should be.
  */
-int settings_read(struct settings *out, char *why, size_t size);
+int settings_read(struct settings *out, char *why, size_t size, int signo);
 
 /* the parsers; 0 or EINVAL */
 int settings_parse_signal(const char *text, int *signo);        /* "23", "URG", "SIGURG", "RTMIN+3" */

@@ -105,14 +105,14 @@ const char *stack_guard_kind(void)
 
 static size_t slot_overhead(void)
 {
-	return GUARD_SIZE + tcb_below() + tcb_above() + sizeof(struct stint) + 2 * tcb_align() + 64;
+	return GUARD_SIZE + tcb_below() + tcb_above() + sizeof(struct stint) + THREAD_ROOM + 2 * tcb_align() + 64;
 }
 
 static struct stint *slot_stint(const struct slab *slab, unsigned i)
 {
 	uintptr_t end = (uintptr_t)slab->base + (i + 1) * slab->cls->slot_size;
 
-	return (struct stint *)((end - sizeof(struct stint)) & ~(uintptr_t)63);
+	return (struct stint *)((end - sizeof(struct stint) - THREAD_ROOM) & ~(uintptr_t)63);
 }
 
 /* --- classes and slabs, under stack_lock ------------------------------------------------------- */

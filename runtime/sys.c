@@ -67,6 +67,7 @@ int sys_init(void)
 	FIND(sigaction);
 	FIND(dl_iterate_phdr);
 	FIND(pthread_create);
+	FIND(pthread_join);
 	FIND(thrd_create);
 	FIND(pthread_attr_init);
 	FIND(pthread_attr_destroy);

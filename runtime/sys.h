@@ -43,6 +43,7 @@ struct sys_functions {
 	int (*sigaction)(int, const struct sigaction *, struct sigaction *);
 	int (*dl_iterate_phdr)(int (*)(struct dl_phdr_info *, size_t, void *), void *);
 	int (*pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+	int (*pthread_join)(pthread_t, void **);
 	int (*thrd_create)(pthread_t *, int (*)(void *), void *);
 	int (*pthread_attr_init)(pthread_attr_t *);
 	int (*pthread_attr_destroy)(pthread_attr_t *);

@@ -17,6 +17,8 @@
 #define RETRY_MAX_NS 100000
 
 uint64_t tick_slack, tick_retry_min;
+bool tick_by_peer;
+void (*tick_peer_armed_insig)(uint64_t when);
 static uint64_t retry_max;
 
 void tick_init(void)
@@ -79,9 +81,12 @@ static void set(struct kthread *kt, uint64_t now, uint64_t when)
 
 	if (!its.it_value.tv_sec && !its.it_value.tv_nsec)
 		its.it_value.tv_nsec = 1;
-	kt->armed = when;
+	__atomic_store_n(&kt->armed, when, __ATOMIC_RELAXED);
 	barrier();
-	sys_raw(SYS_timer_settime, kt->timer, 0, &its, NULL);
+	if (tick_by_peer && kt->worker)
+		tick_peer_armed_insig(when);
+	else
+		sys_raw(SYS_timer_settime, kt->timer, 0, &its, NULL);
 }
 
 void tick_arm_slow(struct kthread *kt, uint64_t now, uint64_t eff)
@@ -97,6 +102,45 @@ void tick_arm_exact(struct kthread *kt, uint64_t now, uint64_t eff)
 		tick_arm_slow(kt, now, eff);
 }
 
+#define MEASURE_TICKS 7
+#define MEASURE_APART_NS 30000
+#define MEASURE_FOR_NS 5000000
+
+static void sort(uint64_t *at, unsigned n)
+{
+	for (unsigned i = 1; i < n; i++)
+		for (unsigned j = i; j && at[j] < at[j - 1]; j--) {
+			uint64_t t = at[j];
+
+			at[j] = at[j - 1];
+			at[j - 1] = t;
+		}
+}
+
+/* how long the clock stands still for us while a tick is handled: the middle one of a few */
+uint64_t tick_measure(struct kthread *kt)
+{
+	uint64_t gaps[MEASURE_TICKS], begin = clock_now(), last = begin, now, ticks;
+	unsigned n = 0;
+
+	while (n < MEASURE_TICKS && last - begin < clock_cycles(MEASURE_FOR_NS)) {
+		ticks = kt->ticks;
+		last = clock_now();
+		set(kt, last, last + clock_cycles(MEASURE_APART_NS));
+		do {
+			now = clock_now();
+			if (__atomic_load_n(&kt->ticks, __ATOMIC_RELAXED) != ticks)
+				break;
+			last = now;
+		} while (now - begin < clock_cycles(MEASURE_FOR_NS));
+		now = clock_now();      /* it may have come after the last look at the clock */
+		gaps[n++] = now - last;
+		last = now;
+	}
+	sort(gaps, n);
+	return gaps[n / 2];
+}
+
 void tick_fired_insig(struct kthread *kt)
 {
 	kt->ticks++;
@@ -107,9 +151,10 @@ void tick_off_insig(struct kthread *kt)
 {
 	static const struct itimerspec off;
 
-	kt->armed = NEVER;
+	__atomic_store_n(&kt->armed, NEVER, __ATOMIC_RELAXED);
 	barrier();
-	sys_raw(SYS_timer_settime, kt->timer, 0, &off, NULL);
+	if (!tick_by_peer || !kt->worker)
+		sys_raw(SYS_timer_settime, kt->timer, 0, &off, NULL);
 }
 
 void tick_retry_insig(struct kthread *kt, uint64_t now)

@@ -50,6 +50,15 @@ static inline void tick_retry_reset(struct kthread *kt)
 	kt->retry = tick_retry_min;
 }
 
+/*
+ * Where ticks come from, for kernel threads that are workers: their timers, or another kernel thread, which is told by
+ * tick_peer_armed_insig() that kt->armed has changed to an earlier time than it knows of (monitor.c).
+ */
+extern bool tick_by_peer;       /* constant while workers run */
+extern void (*tick_peer_armed_insig)(uint64_t when);
+
+uint64_t tick_measure(struct kthread *kt);      /* cycles that a tick takes from what it interrupts, here and now */
+
 extern uint64_t tick_slack;     /* cycles that are cheaper to wait for than to arm for */
 void tick_init(void);
 

@@ -6,12 +6,13 @@
 #   fault       the n-th of everything fails
 #   unit        modules one by one
 
-noinst_HEADERS += tests/test.h
+noinst_HEADERS += tests/test.h tests/api/actors.h tests/stress/crew.h
 
 api_tests = \
 	tests/api/blocking \
 	tests/api/bulk \
 	tests/api/cancel \
+	tests/api/chan \
 	tests/api/contend \
 	tests/api/defer \
 	tests/api/dlopen \
@@ -33,14 +34,33 @@ api_tests = \
 	tests/api/pause \
 	tests/api/preempt \
 	tests/api/registers \
+	tests/api/select \
 	tests/api/signals \
 	tests/api/stacks \
+	tests/api/sync_barrier \
+	tests/api/sync_cond \
+	tests/api/sync_misuse \
+	tests/api/sync_mutex \
+	tests/api/sync_once \
+	tests/api/sync_rwlock \
+	tests/api/sync_sem \
+	tests/api/sync_waitgroup \
+	tests/api/thread_basic \
+	tests/api/thread_calls \
+	tests/api/thread_cancel \
+	tests/api/thread_environment \
+	tests/api/thread_misuse \
+	tests/api/thread_own \
+	tests/api/thread_policies \
+	tests/api/thread_turns \
 	tests/api/timeout \
 	tests/api/usage
 if HAVE_CXX
 api_tests += \
 	tests/api/exceptions \
-	tests/api/thread_local
+	tests/api/sync_throw \
+	tests/api/thread_local \
+	tests/api/thread_local_ends
 endif
 
 interpose_tests = \
@@ -62,10 +82,13 @@ interpose_tests += tests/interpose/cxx
 endif
 
 stress_tests = \
+	tests/stress/chan \
 	tests/stress/limit \
 	tests/stress/ownership \
+	tests/stress/sched \
 	tests/stress/statics \
 	tests/stress/storm \
+	tests/stress/sync \
 	tests/stress/threads \
 	tests/stress/timer
 
@@ -78,6 +101,9 @@ TESTS += $(api_tests) $(interpose_tests) $(fault_tests) $(stress_tests)
 tests_api_blocking_LDADD = libstint.la
 tests_api_bulk_LDADD = libstint.la
 tests_api_cancel_LDADD = libstint.la
+tests_api_chan_CPPFLAGS = $(CORE_CPPFLAGS)
+tests_api_chan_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)
+tests_api_chan_LDADD = $(CORE_OBJECTS)
 tests_api_contend_LDADD = libstint.la
 tests_api_defer_LDADD = libstint.la
 tests_api_dlopen_LDADD = libstint.la
@@ -104,15 +130,38 @@ tests_api_overflow_LDADD = libstint.la
 tests_api_pause_LDADD = libstint.la
 tests_api_preempt_LDADD = libstint.la
 tests_api_registers_LDADD = libstint.la -lm
+tests_api_select_CPPFLAGS = $(CORE_CPPFLAGS)
+tests_api_select_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)
+tests_api_select_LDADD = $(CORE_OBJECTS)
 tests_api_signals_LDADD = libstint.la
 tests_api_stacks_LDADD = libstint.la
+tests_api_sync_barrier_LDADD = libstint.la
+tests_api_sync_cond_LDADD = libstint.la
+tests_api_sync_misuse_LDADD = libstint.la
+tests_api_sync_mutex_LDADD = libstint.la
+tests_api_sync_once_LDADD = libstint.la
+tests_api_sync_rwlock_LDADD = libstint.la
+tests_api_sync_sem_LDADD = libstint.la
+tests_api_sync_waitgroup_LDADD = libstint.la
+tests_api_thread_basic_LDADD = libstint.la
+tests_api_thread_calls_LDADD = libstint.la
+tests_api_thread_cancel_LDADD = libstint.la
+tests_api_thread_environment_LDADD = libstint.la
+tests_api_thread_misuse_LDADD = libstint.la
+tests_api_thread_own_LDADD = libstint.la
+tests_api_thread_policies_LDADD = libstint.la
+tests_api_thread_turns_LDADD = libstint.la
 tests_api_timeout_LDADD = libstint.la
 tests_api_usage_LDADD = libstint.la
 
 tests_api_exceptions_SOURCES = tests/api/exceptions.cc
 tests_api_exceptions_LDADD = libstint.la
+tests_api_sync_throw_SOURCES = tests/api/sync_throw.cc
+tests_api_sync_throw_LDADD = libstint.la
 tests_api_thread_local_SOURCES = tests/api/thread_local.cc
 tests_api_thread_local_LDADD = libstint.la
+tests_api_thread_local_ends_SOURCES = tests/api/thread_local_ends.cc
+tests_api_thread_local_ends_LDADD = libstint.la
 
 # -rpath: or libtool makes no shared object of something that is not installed
 check_LTLIBRARIES += tests/api/tls_initial.la tests/api/tls_dynamic.la tests/api/late_module.la \
@@ -160,10 +209,13 @@ EXTRA_DIST += tests/interpose/programs.sh
 
 # ------------------------------------------------------------------------------------------------- stress
 
+tests_stress_chan_LDADD = libstint.la
+tests_stress_sync_LDADD = libstint.la
 tests_stress_limit_CPPFLAGS = $(CORE_CPPFLAGS)
 tests_stress_limit_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)
 tests_stress_limit_LDADD = $(CORE_OBJECTS)
 tests_stress_ownership_LDADD = libstint.la
+tests_stress_sched_LDADD = libstint.la
 tests_stress_statics_SOURCES = tests/stress/statics.c $(statics_common)
 tests_stress_statics_LDADD = libstint.la
 stress_common = tests/stress/drive.c tests/stress/work.c tests/stress/work.h
@@ -202,16 +254,19 @@ tests_fault_launch_LDADD = $(CORE_OBJECTS)
 
 # --------------------------------------------------------------------------------------------------- unit
 
-noinst_HEADERS += tests/unit/unit.h
+noinst_HEADERS += tests/unit/fake.h tests/unit/unit.h
 if HAVE_CHECK
 unit_tests = \
+	tests/unit/test_chan \
 	tests/unit/test_clock \
 	tests/unit/test_elf_file \
 	tests/unit/test_heap \
 	tests/unit/test_histogram \
 	tests/unit/test_ledger \
+	tests/unit/test_select \
 	tests/unit/test_settings \
 	tests/unit/test_stack \
+	tests/unit/test_sync \
 	tests/unit/test_tcb \
 	tests/unit/test_text \
 	tests/unit/test_tick
@@ -225,6 +280,9 @@ EXTRA_DIST += tests/unit/valgrind.sh
 unit_cppflags = $(CORE_CPPFLAGS)
 unit_cflags = $(AM_CFLAGS) $(URCU_CFLAGS) $(CHECK_CFLAGS)
 unit_ldadd = $(CORE_OBJECTS) $(CHECK_LIBS)
+tests_unit_test_chan_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_chan_CFLAGS = $(unit_cflags)
+tests_unit_test_chan_LDADD = $(unit_ldadd)
 tests_unit_test_clock_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_clock_CFLAGS = $(unit_cflags)
 tests_unit_test_clock_LDADD = $(unit_ldadd)
@@ -240,12 +298,18 @@ tests_unit_test_histogram_LDADD = $(CHECK_LIBS) -lm
 tests_unit_test_ledger_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_ledger_CFLAGS = $(unit_cflags)
 tests_unit_test_ledger_LDADD = $(unit_ldadd)
+tests_unit_test_select_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_select_CFLAGS = $(unit_cflags)
+tests_unit_test_select_LDADD = $(unit_ldadd)
 tests_unit_test_settings_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_settings_CFLAGS = $(unit_cflags)
 tests_unit_test_settings_LDADD = $(unit_ldadd)
 tests_unit_test_stack_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_stack_CFLAGS = $(unit_cflags)
 tests_unit_test_stack_LDADD = $(unit_ldadd)
+tests_unit_test_sync_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_sync_CFLAGS = $(unit_cflags)
+tests_unit_test_sync_LDADD = $(unit_ldadd)
 tests_unit_test_tcb_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_tcb_CFLAGS = $(unit_cflags)
 tests_unit_test_tcb_LDADD = $(unit_ldadd)

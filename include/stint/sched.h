@@ -49,7 +49,7 @@ struct stint_task {
 	unsigned weight;                /* share of the CPU: STINT_WEIGHT_MIN to STINT_WEIGHT_MAX */
 	int priority;                   /* higher runs first: STINT_PRIORITY_MIN to STINT_PRIORITY_MAX */
 	stint_ns deadline;              /* after each wake-up; 0: none */
-	uint64_t id;                    /* unique, ascending by creation */
+	uint64_t id;                    /* unique; ascending for those made on one worker */
 	uint64_t priv[8];               /* the policy's; zeroed before spawn(), and before attach() to another policy */
 };
 
@@ -58,6 +58,11 @@ struct stint_task {
  * reading the clock costs about a third of a switch.
  */
 #define STINT_POLICY_TIMED 1u
+/*
+ * STINT_POLICY_EAGER: a thread that the running one makes ready displaces it at once, if preempts() says so. Without it the
+ * running one, which most likely waits for the other next, goes on for now, half a quantum at the most.
+ */
+#define STINT_POLICY_EAGER 2u
 
 /*
  * The operations. init, fini, block, done and preempts may be NULL: nothing is to be done, and never. slice and tick
@@ -107,7 +112,7 @@ struct stint_policy {
 
 	/*
 	 * Whether @woken, which has just become ready here, should run now and not when @running's turn is
-	 * over. If so, preempt(@running) and pick_next() follow as soon as @running can be stopped.
+	 * over. If so, preempt(@running) and pick_next() follow as soon as @running can be stopped (but see STINT_POLICY_EAGER).
 	 */
 	bool (*preempts)(void *rq, const struct stint_task *woken, const struct stint_task *running, stint_ns now);
 	/*

@@ -27,6 +27,7 @@
 
 #include "../call.h"
 #include "../clock.h"
+#include "../config.h"
 #include "../init.h"
 #include "../kthread.h"
 #include "../ledger.h"
@@ -41,6 +42,7 @@
 /* all our locks, so that the child finds whole data behind each; the ledger's also blocks all signals */
 static void before_fork(void)
 {
+	config_fork_prepare();
 	commands_fork_prepare();
 	libset_fork_prepare();
 	ledger_fork_prepare();
@@ -63,6 +65,7 @@ static void release_all(bool in_child)
 	ledger_fork_done();
 	libset_fork_done();
 	commands_fork_done(in_child);
+	config_fork_done();
 }
 
 static void after_fork_in_parent(void)
@@ -75,6 +78,7 @@ static void after_fork_in_child(void)
 	release_all(true);
 	walks_after_fork();
 	init_after_fork();
+	config_after_fork();
 }
 
 __attribute__((constructor)) static void at_load(void)
@@ -107,7 +111,8 @@ static void tick_in_child(struct stint *s)
 	int err;
 
 	if (!init_start() && kthread_get(&err))
-		tick_ensure(s->kt, clock_now(), s->eff);
+		tick_ensure(s->kt, clock_now(), kthread_due(s->kt, s));
+	config_in_child();
 }
 
 static pid_t fork_by(struct stint *s, pid_t (*real)(void), const void *caller)

@@ -11,17 +11,19 @@ layer()
 {
 	case $1 in
 	runtime/arch/* | runtime/interpose/table.def) echo 0 ;;
-	runtime/sys.* | runtime/clock.* | runtime/settings.* | runtime/text.* | runtime/checker.h) echo 1 ;;
+	runtime/sys.* | runtime/clock.* | runtime/settings.* | runtime/text.* | runtime/checker.h | runtime/spin.*) echo 1 ;;
 	runtime/libset/image.* | runtime/libset/elf-file.*) echo 1 ;;
-	runtime/context.h | runtime/kthread.h | runtime/ledger-types.h) echo 2 ;;
+	runtime/context.h | runtime/kthread.h | runtime/ledger-types.h | runtime/timers.*) echo 2 ;;
 	runtime/ledger*) echo 3 ;;
 	runtime/tcb.* | runtime/stack.*) echo 4 ;;
 	runtime/signals.* | runtime/guard.* | runtime/tick.*) echo 5 ;;
 	runtime/kthread.c) echo 6 ;;
 	runtime/preempt.*) echo 7 ;;
 	runtime/call.* | runtime/init.* | runtime/policy.c | runtime/libset/*) echo 8 ;;
-	runtime/interpose/*) echo 9 ;;
-	*) echo "$1: belongs to no layer; name it in tests/build/layering.sh" >>"$work/wrong"; echo 10 ;;
+	runtime/thread.* | runtime/worker.* | runtime/runq.* | runtime/idle.* | runtime/replace.* | runtime/monitor.* | runtime/relief.* | runtime/park.* | runtime/poller.* | runtime/watch.* | runtime/config.* | runtime/trace.*) echo 9 ;;
+	runtime/sync/* | runtime/chan/*) echo 10 ;;
+	runtime/interpose/*) echo 11 ;;
+	*) echo "$1: belongs to no layer; name it in tests/build/layering.sh" >>"$work/wrong"; echo 12 ;;
 	esac
 }
 

@@ -68,14 +68,19 @@ for page in "$doc"/*.3; do
 	done
 done
 
-# the README's first program
-awk '/^```c$/ { inside = 1; next } /^```$/ { if (inside) exit } inside' "$top_srcdir/README.md" >"$work/readme.c"
-cmp "$work/readme.c" "$doc/first.c" || error "the first program in README.md is not doc/first.c"
-if $CC -std=c11 -Wall -Wextra -Wpedantic -Werror $SANITIZE_FLAGS -I"$top_srcdir/include" -o "$work/first" \
-	"$doc/first.c" "$top_builddir/.libs/libstint.so"; then
-	LD_LIBRARY_PATH=$top_builddir/.libs $STINT_RUN "$work/first" >"$work/out" || error "doc/first.c does not run"
-	[ "$(grep -c '^after [12]0 ms: [0-9]*$' "$work/out")" = 2 ] || error "doc/first.c says: $(cat "$work/out")"
-else
-	error "doc/first.c does not compile"
-fi
+# the programs in the README, in order: NAME, and what each line that it says looks like
+program=0
+for each in 'first ^after_[12]0_ms:_[0-9]*$' 'threads ^answer:_42$|^hogs_ended:_10$'; do
+	name=${each% *}
+	lines=$(echo "${each#* }" | tr _ ' ')
+	program=$((program + 1))
+	awk -v wanted=$program '/^```c$/ { inside = 1; n++; next } /^```$/ { inside = 0 } inside && n == wanted' \
+		"$top_srcdir/README.md" >"$work/readme.c"
+	cmp "$work/readme.c" "$doc/$name.c" || error "program $program in README.md is not doc/$name.c"
+	$CC -std=c11 -Wall -Wextra -Wpedantic -Werror $SANITIZE_FLAGS -I"$top_srcdir/include" -o "$work/$name" \
+		"$doc/$name.c" "$top_builddir/.libs/libstint.so" || { error "doc/$name.c does not compile"; continue; }
+	LD_LIBRARY_PATH=$top_builddir/.libs $STINT_RUN "$work/$name" >"$work/out" || error "doc/$name.c does not run"
+	[ "$(wc -l <"$work/out")" = 2 ] && [ "$(grep -cE "$lines" "$work/out")" = 2 ] ||
+		error "doc/$name.c says: $(cat "$work/out")"
+done
 finish

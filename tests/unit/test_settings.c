@@ -84,36 +84,36 @@ START_TEST(environment)
 
 	unsetenv("STINT_SIGNAL");
 	unsetenv("STINT_STACK");
-	ck_assert_int_eq(settings_read(&s, why, sizeof(why)), 0);
+	ck_assert_int_eq(settings_read(&s, why, sizeof(why), 0), 0);
 	ck_assert_int_eq(s.signo, SIGURG);
 	ck_assert_uint_eq(s.stack_size, STACK_SIZE_DEFAULT);
 
 	setenv("STINT_SIGNAL", "USR1", 1);
 	setenv("STINT_STACK", "256K", 1);
-	ck_assert_int_eq(settings_read(&s, why, sizeof(why)), 0);
+	ck_assert_int_eq(settings_read(&s, why, sizeof(why), 0), 0);
 	ck_assert_int_eq(s.signo, SIGUSR1);
 	ck_assert_uint_eq(s.stack_size, 256 << 10);
 
 	setenv("STINT_SIGNAL", "bogus", 1);
-	ck_assert_int_eq(settings_read(&s, why, sizeof(why)), EINVAL);
+	ck_assert_int_eq(settings_read(&s, why, sizeof(why), 0), EINVAL);
 	ck_assert_ptr_nonnull(strstr(why, "STINT_SIGNAL"));
 	ck_assert_ptr_nonnull(strstr(why, "bogus"));
 
 	unsetenv("STINT_SIGNAL");
 	setenv("STINT_STACK", "tiny", 1);
-	ck_assert_int_eq(settings_read(&s, why, sizeof(why)), EINVAL);
+	ck_assert_int_eq(settings_read(&s, why, sizeof(why), 0), EINVAL);
 	ck_assert_ptr_nonnull(strstr(why, "STINT_STACK"));
 	ck_assert_ptr_nonnull(strstr(why, "tiny"));
 
 	unsetenv("STINT_STACK");
 	setenv("STINT_LIBSET", "namespace", 1);
-	ck_assert_int_eq(settings_read(&s, why, sizeof(why)), 0);
+	ck_assert_int_eq(settings_read(&s, why, sizeof(why), 0), 0);
 	ck_assert_int_eq(s.libset, STINT_LIBSET_NAMESPACE);
 	setenv("STINT_LIBSET", "copies", 1);
-	ck_assert_int_eq(settings_read(&s, why, sizeof(why)), EINVAL);
+	ck_assert_int_eq(settings_read(&s, why, sizeof(why), 0), EINVAL);
 	ck_assert_ptr_nonnull(strstr(why, "STINT_LIBSET"));
 	unsetenv("STINT_LIBSET");
-	ck_assert_int_eq(settings_read(&s, why, sizeof(why)), 0);
+	ck_assert_int_eq(settings_read(&s, why, sizeof(why), 0), 0);
 	ck_assert_int_eq(s.libset, STINT_LIBSET_AUTO);
 
 	/* however long the value, the sentence ends within its room */
@@ -123,7 +123,7 @@ START_TEST(environment)
 	text[9999] = '\0';
 	setenv("STINT_STACK", text, 1);
 	memset(why, 'y', sizeof(why));
-	ck_assert_int_eq(settings_read(&s, why, 100), EINVAL);
+	ck_assert_int_eq(settings_read(&s, why, 100, 0), EINVAL);
 	ck_assert_uint_lt(strlen(why), 100);
 	ck_assert_int_eq(why[100], 'y');
 	free(text);

@@ -43,6 +43,9 @@ extern int arch_user_tp;
 /* Leave the running context in @save, continue @to. Returns when something continues @save. */
 void arch_switch(struct arch_context *save, const struct arch_context *to);
 
+/* The same; quicker where what @to continues has most likely been left by the same call as this one, slower elsewhere. */
+void arch_switch_alike(struct arch_context *save, const struct arch_context *to);
+
 /*
  * Leave the running context in @save and call @entry(@arg) on the empty stack that ends at @top, with thread pointer
  * @tp. The floating-point control words are inherited, as by a new thread. @entry returns the context to continue;
@@ -50,6 +53,27 @@ void arch_switch(struct arch_context *save, const struct arch_context *to);
  */
 typedef const struct arch_context *arch_entry(struct stint *arg);
 void arch_start(struct arch_context *save, void *top, void *tp, arch_entry *entry, struct stint *arg);
+
+/*
+ * Make @ctx one that, when continued, calls @entry(@arg) on the empty stack that ends at @top, as arch_start() does.
+ */
+static inline void arch_prepare(struct arch_context *ctx, void *top, void *tp, arch_entry *entry, struct stint *arg)
+{
+	void arch_bottom(void) __attribute__((visibility("hidden")));
+	uint64_t *sp = (uint64_t *)top - 8;     /* in the order of switch.S */
+	uint32_t mxcsr;
+	uint16_t fcw;
+
+	__asm__ volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(mxcsr), "=m"(fcw));
+	sp[0] = mxcsr | (uint64_t)fcw << 32;
+	sp[1] = sp[2] = sp[3] = 0;
+	sp[4] = (uintptr_t)arg;         /* r12 */
+	sp[5] = (uintptr_t)entry;       /* rbx */
+	sp[6] = 0;
+	sp[7] = (uintptr_t)arch_bottom;
+	ctx->sp = sp;
+	ctx->tp = tp;
+}
 
 /*
  * Returns @r, but by an indirect jump. For the tail of a function that has switched: what the processor's stack of return

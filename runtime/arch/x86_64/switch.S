@@ -7,7 +7,8 @@
  *
  * The floating-point control words are loaded only where they differ: ldmxcsr costs as much as all the pushes.
  * It goes on by an indirect jump, not by ret: the processor's stack of return addresses is the other context's, so
- * ret would be predicted wrong every time, while the jump is remembered.
+ * ret would be predicted wrong every time, while the jump is remembered. Not so between threads, which mostly left by the same
+ * calls: there ret is right, and keeps the returns after it right as well (arch_switch_alike).
  * A signal may land between the change of the thread pointer and that of the stack pointer, in either
  * order: its handler finds a stack pointer outside the stack of the call whose identity it runs under, and defers.
  *
@@ -56,11 +57,13 @@
 	fnstcw	4(%rsp)
 .endm
 
+	/* how a switch goes on is what its two kinds differ in */
+.macro define_switch name, how
 	.p2align 6
-	.globl	arch_switch
-	.hidden	arch_switch
-	.type	arch_switch, @function
-arch_switch:
+	.globl	\name
+	.hidden	\name
+	.type	\name, @function
+\name:
 	.cfi_startproc
 	save_callee_saved
 	mov	(%rsp), %edx
@@ -87,16 +90,25 @@ arch_switch:
 	.cfi_adjust_cfa_offset -8
 	pop	%rbp
 	.cfi_adjust_cfa_offset -8
-	pop	%rcx
-	.cfi_adjust_cfa_offset -8
-	jmp	*%rcx
-	.cfi_adjust_cfa_offset 64
+	\how
+	.cfi_adjust_cfa_offset 56
 3:	ldmxcsr	(%rsp)
 	jmp	1b
 4:	fldcw	4(%rsp)
 	jmp	2b
 	.cfi_endproc
-	.size	arch_switch, . - arch_switch
+	.size	\name, . - \name
+.endm
+
+.macro by_jump
+	pop	%rcx
+	.cfi_adjust_cfa_offset -8
+	jmp	*%rcx
+	.cfi_adjust_cfa_offset 8
+.endm
+
+	define_switch arch_switch, by_jump
+	define_switch arch_switch_alike, ret
 
 	.p2align 6
 	.globl	arch_start
@@ -116,6 +128,8 @@ arch_start:			/* save, top, tp, entry, arg */
 	.size	arch_start, . - arch_start
 
 	/* the outermost frame of every call: unwinders and debuggers stop here */
+	.globl	arch_bottom
+	.hidden	arch_bottom
 	.type	arch_bottom, @function
 arch_bottom:
 	.cfi_startproc

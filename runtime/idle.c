@@ -1,0 +1,185 @@
+/*
+ * idle.c - see idle.h
+ *
+ * A worker publishes asleep, then looks at its inbox and the other queues once more, then sleeps; who makes something
+ * ready puts it where it will be seen, then looks at asleep: one of the two sees the other (both are full barriers). Who has more
+ * ready than it can run wakes a sleeper, but not while one is awake and looking (nlooking), nor more often than every
+ * WAKE_EVERY_NS while only one thread waits: most of those are run by the waker itself within a microsecond, when it waits. If it
+ * does not, a tick will offer the thread again (runq_offer_later()).
+ *
+ * The first who sleeps does so in the poller, the others on their word.
+ */
+#define _GNU_SOURCE
+#define _LGPL_SOURCE
+#include <linux/futex.h>
+
+#include "idle.h"
+
+#include "clock.h"
+#include "poller.h"
+#include "replace.h"
+#include "runq.h"
+#include "sys.h"
+#include "trace.h"
+
+#define LOOK_NS 20000           /* how long an idle worker looks around before it sleeps */
+#define WAKE_EVERY_NS 50000
+
+bool idle_stopping;
+
+int idle_nasleep;               /* both atomic, seq_cst with the queues */
+static int nlooking;            /* workers awake and looking for something to run */
+static uint64_t last_wake;      /* cycles; relaxed, a hint */
+static uint64_t look_cycles, wake_cycles;
+
+void idle_setup(void)
+{
+	look_cycles = clock_cycles(LOOK_NS);
+	wake_cycles = clock_cycles(WAKE_EVERY_NS);
+	idle_nasleep = nlooking = 0;
+}
+
+/* --- waking ------------------------------------------------------------------------------------ */
+
+bool idle_wake(struct worker *w)
+{
+	int how = __atomic_exchange_n(&w->asleep, 0, __ATOMIC_SEQ_CST);
+
+	if (!how)
+		return false;
+	__atomic_fetch_sub(&idle_nasleep, 1, __ATOMIC_SEQ_CST);
+	if (how == 2)
+		poller_wake();
+	else
+		sys_raw(SYS_futex, &w->asleep, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL);
+	return true;
+}
+
+/* one that sleeps on its word rather than the one in the poller, whose waking costs more */
+struct worker *idle_sleeper(void)
+{
+	struct worker *found = NULL;
+
+	for (unsigned i = 0; i < nworkers; i++) {
+		int how = __atomic_load_n(&workers[i]->asleep, __ATOMIC_RELAXED);
+
+		if (how == 1)
+			return workers[i];
+		if (how)
+			found = workers[i];
+	}
+	return found;
+}
+
+static void wake_one(void)
+{
+	struct worker *w;
+
+	while ((w = idle_sleeper()) && !idle_wake(w))
+		;
+}
+
+/* more is ready here than runs: somebody who sleeps may have it */
+void idle_offer(struct worker *w)
+{
+	uint64_t now;
+
+	if (likely(!__atomic_load_n(&idle_nasleep, __ATOMIC_RELAXED)) || !w->ready || !w->running)
+		return;
+	if (__atomic_load_n(&nlooking, __ATOMIC_SEQ_CST))
+		return;
+	now = clock_now();
+	if (w->ready < 2 && now - __atomic_load_n(&last_wake, __ATOMIC_RELAXED) < wake_cycles)
+		return;
+	__atomic_store_n(&last_wake, now, __ATOMIC_RELAXED);
+	wake_one();
+}
+
+/* --- having nothing to do ---------------------------------------------------------------------- */
+
+static bool steal(struct worker *w)
+{
+	struct stint_thread *list = NULL, *next;
+	unsigned first = nworkers > 1 ? (unsigned)(w->chance = w->chance * 6364136223846793005u + 1) >> 16 : 0;
+
+	for (unsigned i = 0; i < nworkers && !list; i++) {
+		struct worker *v = workers[(first + i) % nworkers];
+
+		if (v != w)
+			list = runq_take_half(v);
+	}
+	if (!list)
+		return false;
+	runq_lock(w);
+	for (; list; list = next) {
+		next = list->next;
+		runq_attach_locked(w, list);
+	}
+	runq_unlock(w);
+	return true;
+}
+
+/* whether there is something to do for @w but what others may give it */
+static bool called(struct worker *w)
+{
+	return !cds_wfcq_empty(&w->inbox_head, &w->inbox_tail) || w->policy_gen != replace_gen() ||
+	       __atomic_load_n(&idle_stopping, __ATOMIC_ACQUIRE) ||
+	       (w->timers.root && __atomic_load_n(&w->timers.first, __ATOMIC_RELAXED) <= clock_now());
+}
+
+static bool others_have(const struct worker *w)
+{
+	for (unsigned i = 0; i < nworkers; i++)
+		if (workers[i] != w && __atomic_load_n(&workers[i]->ready, __ATOMIC_RELAXED) > 1)
+			return true;
+	return false;
+}
+
+bool idle_look_around(struct worker *w)
+{
+	uint64_t until = clock_now() + look_cycles;
+	bool found;
+
+	if (nworkers == 1)
+		return called(w);
+	__atomic_fetch_add(&nlooking, 1, __ATOMIC_SEQ_CST);
+	do {
+		found = called(w) || steal(w);
+		arch_relax();
+	} while (!found && clock_now() < until);
+	__atomic_fetch_sub(&nlooking, 1, __ATOMIC_SEQ_CST);
+	return found;
+}
+
+static void sleep_on_word(struct worker *w)
+{
+	uint64_t first = __atomic_load_n(&w->timers.first, __ATOMIC_RELAXED), now = clock_now();
+	stint_ns span = first == NEVER ? 0 : first > now ? clock_ns(first - now) + 1 : 1;
+	struct timespec ts = { span / 1000000000, span % 1000000000 };
+
+	sys_raw(SYS_futex, &w->asleep, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 1, first == NEVER ? NULL : &ts);
+}
+
+void idle_sleep(struct worker *w)
+{
+	struct stint_thread *list = NULL;
+	int how = poller_claim() ? 2 : 1;
+	bool woken;
+
+	w->stats.sleeps++;
+	trace(w, TRACE_SLEEP, NULL, 0, 0);
+	__atomic_store_n(&w->asleep, how, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&idle_nasleep, 1, __ATOMIC_SEQ_CST);
+	if (!called(w) && !others_have(w)) {
+		if (how == 2)
+			list = poller_poll(__atomic_load_n(&w->timers.first, __ATOMIC_RELAXED), &woken);
+		else
+			sleep_on_word(w);
+	}
+	if (__atomic_exchange_n(&w->asleep, 0, __ATOMIC_SEQ_CST))
+		__atomic_fetch_sub(&idle_nasleep, 1, __ATOMIC_SEQ_CST);
+	if (how == 2)
+		poller_release();
+	trace(w, TRACE_AWAKE, NULL, 0, 0);
+	worker_ready_all(list);
+}

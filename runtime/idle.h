@@ -1,0 +1,21 @@
+/*
+ * idle.h - workers that have nothing to do: looking around, sleeping, and being woken
+ */
+#ifndef STINT_IDLE_H
+#define STINT_IDLE_H
+
+#include "worker.h"
+
+extern bool idle_stopping;      /* release; workers end when idle */
+extern int idle_nasleep;        /* workers asleep */
+
+void idle_setup(void);          /* nobody is idle yet */
+bool idle_look_around(struct worker *w);        /* on its own stack; true: there is something to do */
+void idle_sleep(struct worker *w);
+
+/* any kernel thread */
+bool idle_wake(struct worker *w);               /* false: it does not sleep */
+struct worker *idle_sleeper(void);              /* one that sleeps, or NULL */
+void idle_offer(struct worker *w);              /* more may be ready there than runs: somebody who sleeps may have it */
+
+#endif

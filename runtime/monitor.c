@@ -1,0 +1,234 @@
+/*
+ * monitor.c - see monitor.h
+ *
+ * A thread that waits in a way that is wrapped is parked. What is left, disk and whatever nobody wraps, keeps its worker in the
+ * kernel. Mostly the end of the thread's turn interrupts that, and the others get their turns; not where the kernel does not let
+ * itself be interrupted, nor where the policy has no turns. So while anybody waits for a worker, the monitor looks every LOOK_NS
+ * whether it has switched; if not, and the kernel says that its thread sleeps, it brings in a relief (relief.c). A worker that
+ * computes is left alone: that is its policy's business.
+ *
+ * While nobody waits the monitor rests on its word; the first who waits rouses it (monitor_attend()), at most once in a while.
+ *
+ * With the tick source "peer" it sends the workers their ticks, by the time that each has noted in kt->armed in place of setting
+ * its timer. A signal from another CPU costs its receiver less than a timer does on many virtual machines. It sleeps until the
+ * earliest of them; who notes an earlier one pokes it. One who has just been sent a tick is expected to note the next one within
+ * half a quantum, so most need not poke.
+ */
+#define _GNU_SOURCE
+#define _LGPL_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "monitor.h"
+
+#include "clock.h"
+#include "relief.h"
+#include "runq.h"
+#include "settings.h"
+#include "sys.h"
+#include "tick.h"
+#include "worker.h"
+
+#define LOOK_NS 10000000
+#define PR_SET_TIMERSLACK 29
+#define PR_SET_NAME 15
+
+uint64_t monitor_until, monitor_look;
+
+static pthread_t thread;
+static bool running;
+static int stopping;
+static int word;                /* bumped to have it look; it sleeps on it */
+static uint64_t sleeps_until;   /* cycles; with "peer", who arms for earlier pokes. Seq_cst with kt->armed */
+static struct {
+	uint64_t turns;         /* at the last look */
+	uint64_t sent;          /* the armed that a tick was sent for */
+} seen[WORKERS_MAX];
+
+static void poke(void)
+{
+	__atomic_fetch_add(&word, 1, __ATOMIC_SEQ_CST);
+	sys_raw(SYS_futex, &word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL);
+}
+
+void monitor_rouse(void)
+{
+	if (__atomic_exchange_n(&monitor_until, 0, __ATOMIC_SEQ_CST))
+		poke();
+}
+
+/* --- workers that sit in the kernel ------------------------------------------------------------ */
+
+static bool waited_for(const struct worker *w)
+{
+	return __atomic_load_n(&w->running, __ATOMIC_RELAXED) &&
+	       (__atomic_load_n(&w->ready, __ATOMIC_RELAXED) ||
+	        __atomic_load_n(&w->inbox_tail.p, __ATOMIC_RELAXED) != &w->inbox_head.node ||
+	        __atomic_load_n(&w->timers.first, __ATOMIC_RELAXED) < clock_now());
+}
+
+/* what /proc says of a kernel thread: R, S, D... Its name, in parentheses, may contain anything. */
+static char kernel_state(int tid)
+{
+	char path[64], text[256], *end;
+	long fd, n;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	fd = sys_raw(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return 'R';
+	n = sys_raw(SYS_read, fd, text, sizeof(text) - 1, 0);
+	sys_raw(SYS_close, fd, 0, 0, 0);
+	text[n > 0 ? n : 0] = '\0';
+	end = strrchr(text, ')');
+	return end && end[1] == ' ' ? end[2] : 'R';
+}
+
+/* when to look next: soon while anybody waits, else when the first who sleeps should have been woken */
+static uint64_t look(uint64_t now)
+{
+	uint64_t next = NEVER;
+
+	for (unsigned i = 0; i < nworkers; i++) {
+		struct worker *w = workers[i];
+		uint64_t turns = __atomic_load_n(&w->turns, __ATOMIC_RELAXED);
+
+		if (!waited_for(w)) {
+			uint64_t timer = clock_after(__atomic_load_n(&w->timers.first, __ATOMIC_RELAXED), monitor_look);
+
+			next = timer < next ? timer : next;
+			seen[i].turns = 0;
+			continue;
+		}
+		next = now;
+		if (turns == seen[i].turns && kernel_state(w->kt->tid) != 'R')
+			relief_bring(w, turns);
+		seen[i].turns = turns;
+	}
+	return next == now ? now + monitor_look : next;
+}
+
+/* --- ticks ------------------------------------------------------------------------------------- */
+
+static void send_tick(struct kthread *kt)
+{
+	siginfo_t info;
+
+	memset(&info, 0, sizeof(info));
+	info.si_code = SI_QUEUE;
+	info.si_value.sival_ptr = kt;
+	sys_raw(SYS_rt_tgsigqueueinfo, sys_raw(SYS_getpid, 0, 0, 0, 0), kt->tid, settings.signo, &info);
+}
+
+/* send those that are due; when the next one is */
+static uint64_t send_ticks(uint64_t now)
+{
+	uint64_t next = NEVER, soon = now + clock_cycles(runq_quantum / 2);
+
+	for (unsigned i = 0; i < nworkers; i++) {
+		struct kthread *kt = workers[i]->kt;
+		uint64_t armed = __atomic_load_n(&kt->armed, __ATOMIC_RELAXED);
+
+		if (armed <= now) {
+			if (seen[i].sent != armed)
+				send_tick(kt);
+			seen[i].sent = armed;
+			armed = soon;
+		}
+		if (armed < next)
+			next = armed;
+	}
+	return next;
+}
+
+/* a worker has noted that it wants a tick at @when, in place of setting its timer; also in the handler */
+static void armed_insig(uint64_t when)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (when < __atomic_load_n(&sleeps_until, __ATOMIC_RELAXED))
+		poke();
+}
+
+/* --- its life ---------------------------------------------------------------------------------- */
+
+static void sleep_until(int before, uint64_t when)
+{
+	uint64_t now = clock_now();
+	stint_ns span = when > now ? clock_ns(when - now) : 0;
+	struct timespec ts = { span / 1000000000, span % 1000000000 };
+
+	if (when > now)
+		sys_raw(SYS_futex, &word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, before, when == NEVER ? NULL : &ts);
+}
+
+static void *monitor_main(void *arg)
+{
+	uint64_t next_look = 0;
+	bool rests = false;
+
+	(void)arg;
+	sys_raw(SYS_prctl, PR_SET_NAME, "stint-monitor", 0, 0);
+	sys_raw(SYS_prctl, PR_SET_TIMERSLACK, 1, 0, 0);
+	while (!__atomic_load_n(&stopping, __ATOMIC_ACQUIRE)) {
+		int before = __atomic_load_n(&word, __ATOMIC_SEQ_CST);
+		uint64_t now = clock_now(), tick;
+
+		if (now >= next_look) {
+			next_look = look(now);
+			rests = next_look > now + monitor_look;
+			__atomic_store_n(&monitor_until, rests ? next_look : 0, __ATOMIC_SEQ_CST);
+			next_look = rests ? look(now) : next_look;      /* at what came in between */
+		} else if (rests && !__atomic_load_n(&monitor_until, __ATOMIC_SEQ_CST)) {
+			rests = false;
+			next_look = now + monitor_look;
+		}
+		if (!tick_by_peer) {
+			sleep_until(before, next_look);
+			continue;
+		}
+		/* what is noted after the look at armed is noted by one who sees this */
+		__atomic_store_n(&sleeps_until, 0, __ATOMIC_SEQ_CST);
+		tick = send_ticks(now);
+		__atomic_store_n(&sleeps_until, tick, __ATOMIC_SEQ_CST);
+		tick = send_ticks(clock_now());
+		sleep_until(before, tick < next_look ? tick : next_look);
+	}
+	return NULL;
+}
+
+int monitor_start(void)
+{
+	uint64_t all = ~(uint64_t)0, old;
+	int err;
+
+	stopping = 0;
+	monitor_until = 0;
+	monitor_look = clock_cycles(LOOK_NS);
+	memset(seen, 0, sizeof(seen));
+	tick_peer_armed_insig = armed_insig;
+	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof(old));
+	err = sys_fault(SYS_THREAD_CREATE) ? EAGAIN : sys.pthread_create(&thread, NULL, monitor_main, NULL);
+	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof(old));
+	running = !err;
+	return err;
+}
+
+void monitor_stop(void)
+{
+	if (!running)
+		return;
+	__atomic_store_n(&stopping, 1, __ATOMIC_SEQ_CST);
+	poke();
+	sys.pthread_join(thread, NULL);
+	running = false;
+}
+
+void monitor_forget(void)
+{
+	running = false;
+	monitor_until = 0;
+}

@@ -1,0 +1,285 @@
+/*
+ * park.c - see park.h
+ *
+ * A thread's wait. Its park_state is set to WAITS before it can be found, and from then on it leaves the CPU whatever happens:
+ * whoever moves the state away from WAITS (a waker, its timer, a cancel) makes it ready, after it has left its stack; so it goes
+ * on exactly once, whether they came before the switch or after. It may take the wait back only by moving the state itself.
+ *
+ * Its timer is in the heap of the worker that it parks on, and only that worker lets it fire; back on the CPU, wherever, the
+ * thread takes it out.
+ *
+ * A cancel sets the flag first and then looks at the state; the thread sets the state first and then looks at the flag. The
+ * canceller pays for the barrier that this needs on both sides (thread.c).
+ *
+ * A kernel thread's wait is a futex in its waiter. One that is in a call stays stoppable: the tick interrupts the futex, and
+ * pending says why.
+ */
+#define _GNU_SOURCE
+#include <linux/futex.h>
+#include <time.h>
+
+#include "park.h"
+
+#include "monitor.h"
+#include "sys.h"
+#include "thread.h"
+#include "worker.h"
+
+#define FUTEX_SLEEPS 16         /* in the state of a kernel thread's waiter: it is, or will be, in the futex */
+#define LOOKS 200               /* times that a kernel thread looks before it sleeps: about a microsecond */
+
+const char *park_reason_name(enum park_reason reason)
+{
+	static const char *const names[PARK_REASONS] = {
+		[PARK_MUTEX] = "a mutex", [PARK_COND] = "a condition", [PARK_RWLOCK] = "a reader-writer lock",
+		[PARK_SEM] = "a semaphore", [PARK_BARRIER] = "a barrier", [PARK_ONCE] = "a once",
+		[PARK_WAITGROUP] = "a wait group", [PARK_CHAN_SEND] = "sending on a channel",
+		[PARK_CHAN_RECV] = "receiving from a channel", [PARK_SELECT] = "a select", [PARK_JOIN] = "the end of a thread",
+		[PARK_SLEEP] = "time to pass", [PARK_FD] = "a descriptor", [PARK_OTHER] = "something",
+	};
+
+	return (unsigned)reason < PARK_REASONS ? names[reason] : "something";
+}
+
+/* whether @s, parked, may be stopped where it is: nothing of ours or of the program's forbids it */
+static bool interruptible(const struct stint *s)
+{
+	return s->depth == 1 && !s->user_depth && !s->ending;
+}
+
+void waiter_again(struct stint_waiter *w, struct stint *s)
+{
+	if (likely(w->thread != NULL))
+		__atomic_store_n(&w->thread->park_state, interruptible(s) ? PARK_WAITS : PARK_WAITS_HARD, __ATOMIC_RELEASE);
+	else
+		w->state = PARK_WAITS;
+}
+
+void waiter_moved(struct stint_waiter *w, enum park_reason reason, const void *object)
+{
+	w->reason = reason;
+	w->object = object;
+	if (w->thread) {
+		w->thread->waits_for = reason;
+		w->thread->waits_on = object;
+	}
+}
+
+void waiter_init(struct stint_waiter *w, struct stint *s, enum park_reason reason, const void *object)
+{
+	w->next = w->prev = NULL;
+	w->thread = s ? thread_running(s) : NULL;
+	w->claimed = 0;
+	w->main = w;
+	w->id = park_identity();
+	waiter_moved(w, reason, object);
+	waiter_again(w, s);
+}
+
+void waiter_init_more(struct stint_waiter *w, struct stint_waiter *main, const void *object)
+{
+	*w = *main;
+	w->main = main;
+	w->object = object;
+}
+
+static int *state_of(struct stint_waiter *w)
+{
+	return w->thread ? &w->thread->park_state : &w->main->state;
+}
+
+bool waiter_give_up(struct stint_waiter *w)
+{
+	int *state = state_of(w), now = __atomic_load_n(state, __ATOMIC_RELAXED);
+
+	return (now == PARK_WAITS || now == PARK_WAITS_HARD) &&
+	       __atomic_compare_exchange_n(state, &now, PARK_NOT, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+/* --- threads ----------------------------------------------------------------------------------- */
+
+/* the thread was cancelled before it could be found waiting: it need not even leave */
+static bool cancelled_before(struct stint_thread *t)
+{
+	int state = PARK_WAITS;
+
+	return unlikely(__atomic_load_n(&t->cancel, __ATOMIC_RELAXED)) &&
+	       __atomic_compare_exchange_n(&t->park_state, &state, PARK_INTERRUPTED, false, __ATOMIC_ACQ_REL,
+	                                   __ATOMIC_RELAXED);
+}
+
+static bool woken_here(struct stint_thread *t)
+{
+	if (likely(__atomic_load_n(&t->park_state, __ATOMIC_RELAXED) != PARK_WOKEN_HERE))
+		return false;
+	__atomic_store_n(&t->park_state, PARK_WOKEN, __ATOMIC_RELAXED);
+	return true;
+}
+
+static int park_thread(struct stint *s, struct stint_thread *t, uint64_t deadline)
+{
+	struct stint *root = stint_of(t);
+	uint64_t limit = deadline;
+	int state;
+
+	if (s->eff < limit && interruptible(s))
+		limit = s->eff;         /* of a call in the thread */
+	if (!woken_here(t) && !cancelled_before(t)) {
+		if (limit != NEVER) {
+			timers_add(&s->kt->worker->timers, &t->timer, limit);
+			monitor_attend_timer(limit);
+		}
+		worker_leave(s, root, STATE_PAUSED);
+		if (limit != NEVER)
+			timers_del(&t->timer);
+	}
+	/* after WOKEN nobody touches it; after the others a waker may still come, and is not to be overlooked */
+	state = __atomic_load_n(&t->park_state, __ATOMIC_ACQUIRE);
+	if (state != PARK_WOKEN && __atomic_compare_exchange_n(&t->park_state, &state, PARK_NOT, false, __ATOMIC_ACQ_REL,
+	                                                       __ATOMIC_ACQUIRE))
+		return state == PARK_TIMED_OUT && limit == deadline ? ETIMEDOUT : EINTR;
+	__atomic_store_n(&t->park_state, PARK_NOT, __ATOMIC_RELAXED);
+	return 0;
+}
+
+/* --- kernel threads ---------------------------------------------------------------------------- */
+
+static bool waits(int state)
+{
+	return (state & ~FUTEX_SLEEPS) == PARK_WAITS;
+}
+
+/* move @w's state away from waiting; false: it has been woken meanwhile */
+static bool stop_waiting(struct stint_waiter *w, int to)
+{
+	int state = __atomic_load_n(&w->state, __ATOMIC_ACQUIRE);
+
+	while (waits(state))
+		if (__atomic_compare_exchange_n(&w->state, &state, to, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+			return true;
+	return false;
+}
+
+static void sleep_on(struct stint_waiter *w, uint64_t limit)
+{
+	int state = PARK_WAITS;
+	uint64_t now;
+	struct timespec ts;
+
+	if (!__atomic_compare_exchange_n(&w->state, &state, PARK_WAITS | FUTEX_SLEEPS, false, __ATOMIC_ACQ_REL,
+	                                 __ATOMIC_ACQUIRE) && !waits(state))
+		return;
+	if (limit == NEVER) {
+		sys_raw(SYS_futex, &w->state, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, PARK_WAITS | FUTEX_SLEEPS, NULL);
+		return;
+	}
+	now = clock_now();
+	if (limit > now) {
+		stint_ns span = clock_ns(limit - now) + 1;
+
+		ts = (struct timespec){ span / 1000000000, span % 1000000000 };
+		sys_raw(SYS_futex, &w->state, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, PARK_WAITS | FUTEX_SLEEPS, &ts);
+	}
+}
+
+static int park_kthread(struct stint *s, struct stint_waiter *w, uint64_t deadline)
+{
+	bool stoppable = s && interruptible(s);
+	uint64_t limit = stoppable && s->eff < deadline ? s->eff : deadline;
+
+	for (unsigned look = 0; look < LOOKS; look++) {
+		if (!waits(__atomic_load_n(&w->state, __ATOMIC_ACQUIRE)))
+			return 0;
+		arch_relax();
+	}
+	for (;;) {
+		uint64_t now;
+
+		if (!waits(__atomic_load_n(&w->state, __ATOMIC_ACQUIRE)))
+			return 0;
+		now = deadline == NEVER && !stoppable ? 0 : clock_now();
+		if (deadline <= now)
+			return stop_waiting(w, PARK_TIMED_OUT) ? ETIMEDOUT : 0;
+		if (stoppable && (limit <= now || s->pending))
+			return stop_waiting(w, PARK_INTERRUPTED) ? EINTR : 0;
+		sleep_on(w, limit);
+	}
+}
+
+/* --- both -------------------------------------------------------------------------------------- */
+
+int park(struct stint *s, struct stint_waiter *w, uint64_t deadline)
+{
+	return w->thread ? park_thread(s, w->thread, deadline) : park_kthread(s, w, deadline);
+}
+
+/* the state is ours again: a thread's is NOT, and the waker that has the waiter sets it to WOKEN without making it ready */
+void park_taken(struct stint *s, struct stint_waiter *w)
+{
+	int *state = state_of(w->main);
+	unsigned turns = 0;
+
+	(void)s;
+	while (__atomic_load_n(state, __ATOMIC_ACQUIRE) != PARK_WOKEN)
+		spin_pause(&turns);
+	if (w->thread)
+		__atomic_store_n(state, PARK_NOT, __ATOMIC_RELAXED);
+}
+
+void park_stop(struct stint *s, const void *caller)
+{
+	struct stint_thread *t = thread_running(s);
+
+	if (t && t->cancel)
+		s->kt->turn_end = 0;
+	s->deferred_since = 0;          /* nothing was deferred */
+	s->pending = true;
+	preempt_enable(s, caller);
+	preempt_disable(s);
+}
+
+/* what it waits on is moved to WOKEN; the thread that is to be made ready, or NULL. Afterwards @w may be gone. */
+static inline struct stint_thread *wake(struct stint_waiter *w)
+{
+	struct stint_thread *t = w->thread;
+	int *state = state_of(w->main), was = __atomic_exchange_n(state, PARK_WOKEN, __ATOMIC_ACQ_REL);
+
+	if (likely(t != NULL))
+		return was == PARK_WAITS || was == PARK_WAITS_HARD ? t : NULL;
+	if (was & FUTEX_SLEEPS)
+		sys_raw(SYS_futex, state, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL);
+	return NULL;
+}
+
+/*
+ * Who waits may be the one who wakes: between going into a queue and parking, it gives something back that is handed to itself. It need
+ * not leave, then; and nobody else can touch its state any more.
+ */
+void unpark(struct stint_waiter *w)
+{
+	struct stint_thread *t = wake(w);
+	struct worker *here = worker_here();
+
+	if (!t)
+		return;
+	if (unlikely(here && here->running == t))
+		__atomic_store_n(&t->park_state, PARK_WOKEN_HERE, __ATOMIC_RELAXED);
+	else
+		worker_ready(t, READY_WAKEUP);
+}
+
+void unpark_insig(struct stint_waiter *w)
+{
+	struct stint_thread *t = wake(w);
+
+	if (t)
+		worker_ready_insig(t);
+}
+
+/* Outside threads and calls, nothing on a worker's kernel thread asks but handlers. */
+bool park_insig(void)
+{
+	struct stint *s = self();
+
+	return s ? s->handler_sp : kthread_native && kthread_native->worker;
+}

@@ -1,0 +1,354 @@
+/*
+ * poller.c - see poller.h
+ *
+ * Entries are found by the number of the descriptor, in chunks that are made on first use and stay. An entry's generation goes
+ * into the event's data, so that a late event of a closed descriptor does not count for the next one of that number; if it did,
+ * somebody would only try once more.
+ *
+ * Lock: that of an entry's queue; nests in nothing, and nothing in it.
+ * Not in signal context, but for poller_closed(), which does nothing there unless somebody waits.
+ */
+#define _GNU_SOURCE
+#include "poller.h"
+
+#include <linux/futex.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include "sys.h"
+#include "thread.h"
+#include "worker.h"
+
+#define CHUNK 1024
+#define CHUNKS 1024
+#define EVENTS 128
+#define WAKE_EVENT UINT64_MAX
+
+struct entry {
+	struct stint_waitq waiters[2];  /* by enum poller_dir; the first one's lock protects the entry */
+	unsigned edges[2];              /* read without the lock */
+	unsigned generation;
+	bool entered;                   /* read without the lock by poller_closed() */
+};
+
+static struct entry *chunks[CHUNKS];    /* published with release */
+static int set = -1, wake_fd = -1;
+static int claimed;
+
+static struct entry *find(int fd)
+{
+	struct entry *chunk;
+
+	if (fd < 0 || fd >= CHUNK * CHUNKS)
+		return NULL;
+	chunk = __atomic_load_n(&chunks[fd / CHUNK], __ATOMIC_ACQUIRE);
+	return chunk ? &chunk[fd % CHUNK] : NULL;
+}
+
+static struct entry *make(int fd, int *err)
+{
+	struct entry *chunk = NULL, *none = NULL;
+
+	if (fd < 0 || fd >= CHUNK * CHUNKS) {
+		*err = fd < 0 ? EBADF : EPERM;
+		return NULL;
+	}
+	if (find(fd))
+		return find(fd);
+	chunk = sys_mmap(CHUNK * sizeof(struct entry), 0);
+	if (!chunk) {
+		*err = ENOMEM;
+		return NULL;
+	}
+	if (!__atomic_compare_exchange_n(&chunks[fd / CHUNK], &none, chunk, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		sys_munmap(chunk, CHUNK * sizeof(struct entry));
+	return find(fd);
+}
+
+/* --- the set ----------------------------------------------------------------------------------- */
+
+static int set_ctl(int op, int fd, uint32_t events, uint64_t data)
+{
+	struct epoll_event ev = { .events = events, .data.u64 = data };
+
+	return (int)-sys_raw(SYS_epoll_ctl, set, op, fd, &ev);
+}
+
+int poller_init(void)
+{
+	long r = sys_raw(SYS_epoll_create1, EPOLL_CLOEXEC, 0, 0, 0);
+	int err;
+
+	if (r < 0)
+		return (int)-r;
+	set = (int)r;
+	r = sys_raw(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK, 0, 0);
+	if (r < 0) {
+		err = (int)-r;
+		goto close_set;
+	}
+	wake_fd = (int)r;
+	err = set_ctl(EPOLL_CTL_ADD, wake_fd, EPOLLIN | EPOLLET, WAKE_EVENT);
+	if (!err)
+		return 0;
+	sys_raw(SYS_close, wake_fd, 0, 0, 0);
+close_set:
+	sys_raw(SYS_close, set, 0, 0, 0);
+	set = wake_fd = -1;
+	return err;
+}
+
+static void forget_all(void)
+{
+	for (int i = 0; i < CHUNKS; i++)
+		if (chunks[i])
+			memset(chunks[i], 0, CHUNK * sizeof(struct entry));
+	set = wake_fd = -1;
+	claimed = 0;
+}
+
+void poller_fini(void)
+{
+	if (set < 0)
+		return;
+	sys_raw(SYS_close, wake_fd, 0, 0, 0);
+	sys_raw(SYS_close, set, 0, 0, 0);
+	forget_all();
+}
+
+bool poller_up(void)
+{
+	return set >= 0;
+}
+
+/* --- waiting ----------------------------------------------------------------------------------- */
+
+unsigned poller_seen(int fd, enum poller_dir dir)
+{
+	const struct entry *e = find(fd);
+
+	return e ? __atomic_load_n(&e->edges[dir], __ATOMIC_ACQUIRE) : 0;
+}
+
+/*
+ * An entry that is entered may be out of date: the number was closed where we do not see it (by libc itself, by another
+ * process's close of the last reference). Then the kernel takes it anew, and says what is ready; else it says EEXIST.
+ */
+static int enter_locked(struct entry *e, int fd)
+{
+	int err;
+
+	if (e->entered)
+		return 0;
+	e->generation++;
+	err = set_ctl(EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+	              (uint64_t)e->generation << 32 | (unsigned)fd);
+	if (err && err != EEXIST)
+		return err;
+	if (err == EEXIST)              /* of an earlier generation: take it over */
+		err = set_ctl(EPOLL_CTL_MOD, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+		              (uint64_t)e->generation << 32 | (unsigned)fd);
+	if (!err)
+		e->entered = true;
+	return err;
+}
+
+int poller_register(int fd)
+{
+	struct entry *e;
+	int err = 0;
+
+	e = make(fd, &err);
+	if (!e)
+		return err;
+	spin_lock(&e->waiters[0].lock);
+	err = enter_locked(e, fd);
+	spin_unlock(&e->waiters[0].lock);
+	return err;
+}
+
+bool poller_enter(struct stint_waiter *w, int fd, unsigned seen)
+{
+	struct entry *e = find(fd);
+	bool edge;
+
+	spin_lock(&e->waiters[0].lock);
+	edge = !e->entered || e->edges[w->kind] != seen;
+	if (!edge)
+		waitq_add(&e->waiters[w->kind], w);
+	spin_unlock(&e->waiters[0].lock);
+	return !edge;
+}
+
+void poller_leave(struct stint_waiter *w, int fd)
+{
+	struct entry *e = find(fd);
+
+	if (!e)
+		return;
+	spin_lock(&e->waiters[0].lock);
+	if (waitq_has(&e->waiters[w->kind], w))
+		waitq_remove(&e->waiters[w->kind], w);
+	spin_unlock(&e->waiters[0].lock);
+}
+
+int poller_wait(struct stint *s, int fd, enum poller_dir dir, unsigned seen, uint64_t deadline)
+{
+	struct stint_waiter w;
+	struct entry *e;
+	int err = 0;
+
+	e = make(fd, &err);
+	if (!e)
+		return err;
+	spin_lock(&e->waiters[0].lock);
+	err = enter_locked(e, fd);
+	if (err || e->edges[dir] != seen) {
+		spin_unlock(&e->waiters[0].lock);
+		return err;
+	}
+	waiter_init(&w, s, PARK_FD, (void *)(intptr_t)fd);
+	w.kind = dir;
+	waitq_add(&e->waiters[dir], &w);
+	spin_unlock(&e->waiters[0].lock);
+	err = park(s, &w, deadline);
+	if (err)
+		poller_leave(&w, fd);   /* who had it in hand does not touch it after that: poller_poll() wakes by the thread */
+	return err;
+}
+
+/* --- events ------------------------------------------------------------------------------------ */
+
+/* threads that this moves out of their wait go into @list; others have been woken by somebody else */
+static void wake_all_locked(struct stint_waitq *q, struct stint_thread **list)
+{
+	struct stint_waiter *w;
+
+	while ((w = waitq_take(q))) {
+		struct stint_thread *t = w->thread;
+		int state = __atomic_load_n(&t->park_state, __ATOMIC_RELAXED);
+
+		if (state != PARK_WAITS && state != PARK_WAITS_HARD)
+			continue;
+		if (!__atomic_compare_exchange_n(&t->park_state, &state, PARK_WOKEN, false, __ATOMIC_ACQ_REL,
+		                                 __ATOMIC_RELAXED))
+			continue;
+		t->next = *list;
+		*list = t;
+	}
+}
+
+static void happened(uint64_t data, uint32_t events, struct stint_thread **list)
+{
+	struct entry *e = find((int)(uint32_t)data);
+
+	if (!e)
+		return;
+	spin_lock(&e->waiters[0].lock);
+	if (e->entered && e->generation == data >> 32) {
+		if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
+			__atomic_store_n(&e->edges[POLLER_IN], e->edges[POLLER_IN] + 1, __ATOMIC_RELEASE);
+			wake_all_locked(&e->waiters[POLLER_IN], list);
+		}
+		if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) {
+			__atomic_store_n(&e->edges[POLLER_OUT], e->edges[POLLER_OUT] + 1, __ATOMIC_RELEASE);
+			wake_all_locked(&e->waiters[POLLER_OUT], list);
+		}
+	}
+	spin_unlock(&e->waiters[0].lock);
+}
+
+static void drain_wake_fd(void)
+{
+	uint64_t n;
+
+	sys_raw(SYS_read, wake_fd, &n, sizeof(n), 0);
+}
+
+struct stint_thread *poller_poll(uint64_t deadline, bool *woken)
+{
+	struct epoll_event events[EVENTS];
+	struct stint_thread *list = NULL, *back = NULL, *next;
+	struct timespec ts = { 0, 0 };
+	uint64_t now;
+	long n;
+
+	if (deadline && deadline != NEVER) {
+		now = clock_now();
+		stint_ns span = deadline > now ? clock_ns(deadline - now) + 1 : 0;
+
+		ts = (struct timespec){ span / 1000000000, span % 1000000000 };
+	}
+	n = arch_syscall(SYS_epoll_pwait2, set, (long)events, EVENTS, (long)(deadline == NEVER ? NULL : &ts), 0, 0);
+	*woken = false;
+	for (long i = 0; i < n; i++) {
+		if (events[i].data.u64 == WAKE_EVENT) {
+			drain_wake_fd();
+			*woken = true;
+		} else {
+			happened(events[i].data.u64, events[i].events, &list);
+		}
+	}
+	for (; list; list = next) {     /* in the order of the events */
+		next = list->next;
+		list->next = back;
+		back = list;
+	}
+	return back;
+}
+
+void poller_wake(void)
+{
+	uint64_t one = 1;
+
+	sys_raw(SYS_write, wake_fd, &one, sizeof(one), 0);
+}
+
+/* claimed: 0: nobody has it; 1: a worker; 2: and the watch waits for it to be given up */
+bool poller_claim(void)
+{
+	int none = 0;
+
+	return __atomic_compare_exchange_n(&claimed, &none, 1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+void poller_release(void)
+{
+	if (__atomic_exchange_n(&claimed, 0, __ATOMIC_ACQ_REL) == 2)
+		sys_wake(&claimed);
+}
+
+bool poller_claimed(void)
+{
+	return __atomic_load_n(&claimed, __ATOMIC_ACQUIRE);
+}
+
+void poller_wait_unclaimed(const int *stopping)
+{
+	struct timespec ts = { 0, 100000000 };
+	int one = 1;
+
+	while (!__atomic_load_n(stopping, __ATOMIC_ACQUIRE) && __atomic_load_n(&claimed, __ATOMIC_ACQUIRE)) {
+		one = 1;
+		if (__atomic_compare_exchange_n(&claimed, &one, 2, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) || one == 2)
+			sys_raw(SYS_futex, &claimed, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 2, &ts);
+	}
+}
+
+void poller_closed(int fd)
+{
+	struct stint_thread *list = NULL;
+	struct entry *e = find(fd);
+
+	if (!e || !__atomic_load_n(&e->entered, __ATOMIC_RELAXED))
+		return;
+	spin_lock(&e->waiters[0].lock);
+	e->entered = false;
+	for (int dir = 0; dir < 2; dir++) {
+		__atomic_store_n(&e->edges[dir], e->edges[dir] + 1, __ATOMIC_RELEASE);
+		wake_all_locked(&e->waiters[dir], &list);
+	}
+	spin_unlock(&e->waiters[0].lock);
+	worker_ready_all(list);
+}

@@ -1,0 +1,66 @@
+/*
+ * poller.h - threads that wait for descriptors
+ *
+ * A descriptor that a thread waits for is entered into one epoll set, once, edge-triggered for both directions, and stays there
+ * until it is closed. Each entry counts the edges it has seen; who is about to wait says which count it saw before it tried,
+ * so an edge in between is not missed:
+ *
+ *      seen = poller_seen(fd, dir)
+ *      r = recv(fd, ..., MSG_DONTWAIT)
+ *      EAGAIN: poller_wait(s, fd, dir, seen, deadline), and try again
+ *
+ * Events are taken by a worker that has nothing to do (poller_poll()), or by the watch when all compute (watch.h).
+ */
+#ifndef STINT_POLLER_H
+#define STINT_POLLER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "park.h"
+
+struct stint_thread;
+
+enum poller_dir { POLLER_IN, POLLER_OUT };
+
+int poller_init(void);                  /* 0 or an errno value */
+void poller_fini(void);
+bool poller_up(void);
+
+/* how many edges the descriptor has seen; 0 where it is not entered */
+unsigned poller_seen(int fd, enum poller_dir dir);
+
+/*
+ * poller_wait - park the thread that runs @s until @fd may be ready for @dir, or has been since @seen
+ *
+ * Return: 0: try again. ETIMEDOUT. EINTR: as park(). EPERM: this kind of descriptor cannot be waited for (a file): it never
+ *         blocks for long. EBADF, ENOMEM, ENOSPC: as epoll_ctl().
+ * Context: between park_begin() and park_end(), in a thread.
+ */
+int poller_wait(struct stint *s, int fd, enum poller_dir dir, unsigned seen, uint64_t deadline);
+
+/*
+ * Several at once (poll, select). First all are registered, and looked at without waiting (so that poller_seen() was before);
+ * then each has a waiter, all with the same main one and kind the direction; each is entered, false: there has been an edge
+ * since @seen, or it is closed. After park(), all are taken out again; if one could not be entered, after waiter_give_up().
+ */
+int poller_register(int fd);            /* 0, or an error as above */
+bool poller_enter(struct stint_waiter *w, int fd, unsigned seen);
+void poller_leave(struct stint_waiter *w, int fd);
+
+/* @fd is about to be closed: whoever waits for it wakes, and tries, and sees. Async-signal-safe if nobody waits. */
+void poller_closed(int fd);
+
+/* --- for workers and the watch --- */
+
+/* only one worker sleeps here; true: it is the caller's turn, until poller_release() */
+bool poller_claim(void);
+void poller_release(void);
+bool poller_claimed(void);
+void poller_wait_unclaimed(const int *stopping);        /* until nobody has it, or about that */
+
+/* wait at most until @deadline (cycles; 0: do not wait) for events; threads that became ready, by next. @woken: by the other */
+struct stint_thread *poller_poll(uint64_t deadline, bool *woken);
+void poller_wake(void);                 /* one who is in poller_poll() returns, or the next one at once */
+
+#endif

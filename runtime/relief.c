@@ -1,0 +1,105 @@
+/*
+ * relief.c - see relief.h
+ *
+ * A relief is a worker like the others, with a queue, timers and a kernel thread; it is made when it is first needed and kept. Nobody
+ * wakes it but the monitor, and nothing is put into its inbox. While it relieves another worker it takes what is ready there, in
+ * the inbox, or due by the other's timers. When that one has switched, it hands its ready threads to the other's inbox and rests.
+ * Threads that wait with a timeout on a relief are woken by it, and handed out at once.
+ */
+#define _GNU_SOURCE
+#define _LGPL_SOURCE
+#include <linux/futex.h>
+
+#include "relief.h"
+
+#include "clock.h"
+#include "replace.h"
+#include "runq.h"
+#include "sys.h"
+
+#define NAP_NS 500000           /* between two looks at a worker that has nothing to take */
+
+void relief_wake(struct worker *w)
+{
+	__atomic_fetch_add(&w->relief_word, 1, __ATOMIC_SEQ_CST);
+	sys_raw(SYS_futex, &w->relief_word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL);
+}
+
+/* --- by the monitor ---------------------------------------------------------------------------- */
+
+static bool is_relieved(const struct worker *stuck)
+{
+	for (unsigned i = 0; i < nworkers; i++)
+		if (__atomic_load_n(&workers[i]->relieves, __ATOMIC_RELAXED) == stuck)
+			return true;
+	return false;
+}
+
+/* without memory or a kernel thread for one, the others wait on */
+static struct worker *resting(void)
+{
+	for (unsigned i = 0; i < nworkers; i++)
+		if (workers[i]->relief && !__atomic_load_n(&workers[i]->relieves, __ATOMIC_ACQUIRE))
+			return workers[i];
+	return worker_add_relief();
+}
+
+void relief_bring(struct worker *stuck, uint64_t turns)
+{
+	struct worker *w;
+
+	if (is_relieved(stuck) || !(w = resting()))
+		return;
+	w->stats.reliefs++;
+	w->relieved_turns = turns;
+	__atomic_store_n(&w->relieves, stuck, __ATOMIC_RELEASE);
+	relief_wake(w);
+}
+
+/* --- the relief -------------------------------------------------------------------------------- */
+
+bool relief_over(const struct worker *w)
+{
+	const struct worker *stuck = __atomic_load_n(&w->relieves, __ATOMIC_ACQUIRE);
+
+	return !stuck || __atomic_load_n(&stuck->turns, __ATOMIC_RELAXED) != w->relieved_turns;
+}
+
+static void nap(struct worker *w, int before, uint64_t until)
+{
+	uint64_t now = clock_now();
+	stint_ns span = until > now ? clock_ns(until - now) + 1 : 1;
+	struct timespec ts = { span / 1000000000, span % 1000000000 };
+
+	sys_raw(SYS_futex, &w->relief_word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, before, until == NEVER ? NULL : &ts);
+}
+
+/* all that is ready here, for others to run */
+static void hand_back(struct worker *w)
+{
+	struct stint_thread *list;
+
+	runq_lock(w);
+	runq_collect_locked(w);
+	replace_locked(w);
+	list = runq_take_all_locked(w);
+	runq_unlock(w);
+	workers_hand_out_kicking(list);
+}
+
+void relief_round(struct worker *w)
+{
+	int before = __atomic_load_n(&w->relief_word, __ATOMIC_SEQ_CST);
+	struct worker *stuck = __atomic_load_n(&w->relieves, __ATOMIC_ACQUIRE);
+
+	if (relief_over(w)) {
+		hand_back(w);
+		__atomic_store_n(&w->relieves, NULL, __ATOMIC_RELEASE);
+		if (!stuck)
+			nap(w, before, __atomic_load_n(&w->timers.first, __ATOMIC_RELAXED));
+		return;
+	}
+	if (worker_run_one(w) || runq_relieve(w, stuck))
+		return;
+	nap(w, before, clock_after(clock_now(), clock_cycles(NAP_NS)));
+}

@@ -1,0 +1,16 @@
+/*
+ * relief.h - workers that are brought in for those that sit in the kernel
+ */
+#ifndef STINT_RELIEF_H
+#define STINT_RELIEF_H
+
+#include "worker.h"
+
+/* for @stuck, which has run @turns threads and does not get on; by the monitor */
+void relief_bring(struct worker *stuck, uint64_t turns);
+
+void relief_round(struct worker *w);            /* a relief's life, one step; on its own stack */
+bool relief_over(const struct worker *w);       /* the one that it relieves has got on: nothing more is run here */
+void relief_wake(struct worker *w);             /* to end, or to have another policy */
+
+#endif

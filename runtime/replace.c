@@ -1,0 +1,163 @@
+/*
+ * replace.c - see replace.h
+ *
+ * Each worker's next queue is made beforehand, so changing over cannot fail. A worker does it where it has no running thread; all are
+ * asked to switch at once. Threads that are away are recognised by their policy_gen when they come back.
+ */
+#define _GNU_SOURCE
+#define _LGPL_SOURCE
+#include <errno.h>
+
+#include "replace.h"
+
+#include "idle.h"
+#include "relief.h"
+#include "runq.h"
+#include "sys.h"
+
+/* the policy that all are to have */
+static struct {
+	const struct stint_policy *policy;
+	unsigned gen;                   /* release once all queues are made; acquire by workers */
+	int busy;                       /* one is being begun */
+	int left;                       /* workers that have not changed over; who waits sleeps on it */
+	void *rq[WORKERS_MAX];
+	void *memory[WORKERS_MAX];
+} wanted;
+
+unsigned replace_gen(void)
+{
+	return __atomic_load_n(&wanted.gen, __ATOMIC_ACQUIRE);
+}
+
+void *replace_make_rq(const struct stint_policy *policy, void **memory, int *err)
+{
+	size_t size = policy->rq_size + 64;
+	void *rq;
+
+	*memory = sys_alloc(size);
+	if (!*memory) {
+		*err = ENOMEM;
+		return NULL;
+	}
+	rq = (void *)(((uintptr_t)*memory + 63) & ~(uintptr_t)63);
+	*err = policy->init ? policy->init(rq, runq_quantum) : 0;
+	if (*err) {
+		sys_free(*memory);
+		return NULL;
+	}
+	return rq;
+}
+
+void replace_drop_rq(const struct stint_policy *policy, void *rq, void *memory)
+{
+	if (rq && policy->fini)
+		policy->fini(rq);
+	sys_free(memory);
+}
+
+void replace_adopt_rq(struct worker *w, const struct stint_policy *policy, void *rq, void *memory, unsigned gen)
+{
+	w->policy = policy;
+	w->timed = policy->flags & STINT_POLICY_TIMED;
+	w->rq = rq;
+	w->rq_memory = memory;
+	w->policy_gen = gen;
+}
+
+bool replace_slow_locked(struct worker *w)
+{
+	const struct stint_policy *old = w->policy;
+	void *rq = w->rq, *memory = w->rq_memory;
+	unsigned gen = replace_gen();
+	struct stint_task *task;
+	stint_ns before;
+
+	before = runq_now_locked(w);
+	replace_adopt_rq(w, wanted.policy, wanted.rq[w->id], wanted.memory[w->id], gen);
+	w->ready = 0;
+	while ((task = old->balance(rq, before)))
+		runq_file_locked(w, thread_of_task(task), READY_WAKEUP);     /* its gen differs: attached */
+	replace_drop_rq(old, rq, memory);
+	__atomic_sub_fetch(&wanted.left, 1, __ATOMIC_ACQ_REL);
+	sys_wake(&wanted.left);
+	return true;
+}
+
+bool replace_hold(void)
+{
+	if (__atomic_exchange_n(&wanted.busy, 1, __ATOMIC_ACQUIRE))
+		return false;
+	if (__atomic_load_n(&wanted.left, __ATOMIC_ACQUIRE) <= 0)
+		return true;
+	replace_let_go();
+	return false;
+}
+
+void replace_let_go(void)
+{
+	__atomic_store_n(&wanted.busy, 0, __ATOMIC_RELEASE);
+}
+
+/* a worker that sleeps has an empty queue, but must change over all the same */
+static void have_all_replace(void)
+{
+	for (unsigned i = 0; i < nworkers; i++) {
+		if (workers[i]->relief)
+			relief_wake(workers[i]);
+		if (!idle_wake(workers[i]))
+			worker_kick(workers[i]);
+	}
+}
+
+int workers_set_policy(const struct stint_policy *policy)
+{
+	void *rq[WORKERS_MAX], *memory[WORKERS_MAX];
+	unsigned made;
+	int err = 0;
+
+	if (!replace_hold())
+		return EBUSY;
+	for (made = 0; made < nworkers; made++) {
+		rq[made] = replace_make_rq(policy, &memory[made], &err);
+		if (err)
+			goto drop_made;
+	}
+	wanted.policy = policy;
+	for (unsigned i = 0; i < nworkers; i++) {
+		wanted.rq[i] = rq[i];
+		wanted.memory[i] = memory[i];
+	}
+	__atomic_store_n(&wanted.left, (int)nworkers, __ATOMIC_RELAXED);
+	__atomic_store_n(&wanted.gen, wanted.gen + 1, __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	have_all_replace();
+	goto not_busy;
+drop_made:
+	while (made-- > 0)
+		replace_drop_rq(policy, rq[made], memory[made]);
+not_busy:
+	replace_let_go();
+	return err;
+}
+
+/* the workers have ended, and some before they changed over */
+void replace_drop(void)
+{
+	for (unsigned i = 0; i < nworkers; i++)
+		if (workers[i]->policy_gen != wanted.gen)
+			replace_drop_rq(wanted.policy, wanted.rq[i], wanted.memory[i]);
+	__atomic_store_n(&wanted.left, 0, __ATOMIC_RELEASE);
+	sys_wake(&wanted.left);
+}
+
+int *workers_replacing(void)
+{
+	return &wanted.left;
+}
+
+void replace_forget(unsigned gen)
+{
+	wanted.gen = gen;
+	wanted.left = wanted.busy = 0;
+}

@@ -1,0 +1,28 @@
+/*
+ * replace.h - queues for policies, and replacing the policy while threads run
+ */
+#ifndef STINT_REPLACE_H
+#define STINT_REPLACE_H
+
+#include "worker.h"
+
+/* a queue of @policy's for one worker, in *@memory; NULL and *@err */
+void *replace_make_rq(const struct stint_policy *policy, void **memory, int *err);
+void replace_drop_rq(const struct stint_policy *policy, void *rq, void *memory);
+void replace_adopt_rq(struct worker *w, const struct stint_policy *policy, void *rq, void *memory, unsigned gen);
+
+unsigned replace_gen(void);                     /* of the policy that all are to have */
+bool replace_slow_locked(struct worker *w);
+
+/* change over if need be; true: the worker has another policy now. It has no running thread. */
+static inline bool replace_locked(struct worker *w)
+{
+	return unlikely(w->policy_gen != replace_gen()) && replace_slow_locked(w);
+}
+
+bool replace_hold(void);                        /* the number of workers may change until let go; false: not now */
+void replace_let_go(void);
+void replace_drop(void);                        /* the workers have ended, some before they changed over */
+void replace_forget(unsigned gen);              /* in a forked child */
+
+#endif

@@ -1,0 +1,408 @@
+/*
+ * runq.c - see runq.h
+ */
+#define _GNU_SOURCE
+#define _LGPL_SOURCE
+#include <linux/membarrier.h>
+#include <string.h>
+
+#include "runq.h"
+
+#include "monitor.h"
+#include "sys.h"
+#include "tick.h"
+#include "trace.h"
+
+#define STALE_NS 1000           /* a lone ready thread that its worker has not run for so long may be taken */
+#define WAIT_NS 2000            /* a worker that switches is seen to stand outside the lock by then */
+#define STEAL_MAX 64
+#define OFFER_LATER_NS 1000000
+
+bool runq_biased;
+stint_ns runq_quantum;
+static stint_ns least_turn;
+static uint64_t stale_cycles, wait_cycles, later_cycles;
+
+void runq_setup(stint_ns quantum)
+{
+	runq_biased = !sys_raw(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0, 0);
+	runq_quantum = quantum;
+	least_turn = quantum / 2;
+	stale_cycles = clock_cycles(STALE_NS);
+	wait_cycles = clock_cycles(WAIT_NS);
+	later_cycles = clock_cycles(OFFER_LATER_NS);
+}
+
+/* --- the lock ---------------------------------------------------------------------------------- */
+
+void runq_lock_slow(struct worker *w)
+{
+	unsigned turns = 0;
+
+	if (!runq_biased) {
+		spin_lock(&w->lock);
+		return;
+	}
+	do {
+		__atomic_store_n(&w->inside, 0, __ATOMIC_RELEASE);
+		__atomic_store_n(&w->waits, 1, __ATOMIC_SEQ_CST);
+		while (__atomic_load_n(&w->wanted, __ATOMIC_ACQUIRE))
+			spin_pause(&turns);
+		__atomic_store_n(&w->waits, 0, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&w->inside, 1, __ATOMIC_SEQ_CST);
+	} while (__atomic_load_n(&w->wanted, __ATOMIC_SEQ_CST));
+}
+
+/* by another kernel thread; false: yet another one has it */
+bool runq_trylock_other(struct worker *w)
+{
+	unsigned turns = 0;
+
+	if (!spin_trylock(&w->lock))
+		return false;
+	if (!runq_biased)
+		return true;
+	__atomic_store_n(&w->wanted, 1, __ATOMIC_SEQ_CST);
+	/* Seq_cst throughout: an owner that we do not see inside sees wanted, so a stale waits is not seen either. */
+	for (uint64_t until = clock_now() + wait_cycles; clock_now() < until; arch_relax())
+		if (__atomic_load_n(&w->waits, __ATOMIC_SEQ_CST))
+			return true;
+	sys_raw(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0, 0);
+	while (__atomic_load_n(&w->inside, __ATOMIC_ACQUIRE))
+		spin_pause(&turns);
+	return true;
+}
+
+void runq_unlock_other(struct worker *w)
+{
+	if (runq_biased)
+		__atomic_store_n(&w->wanted, 0, __ATOMIC_RELEASE);
+	spin_unlock(&w->lock);
+}
+
+/* --- when the running thread is looked at ------------------------------------------------------ */
+
+void runq_begin_turn_locked(struct worker *w, struct stint_task *task, stint_ns now)
+{
+	stint_ns slice = w->policy->slice(w->rq, task, now);
+
+	if (slice < least_turn)
+		slice = least_turn;     /* a tick for less costs more than it gives to those who wait */
+	w->turn_of = w->turns;
+	w->turn_end = slice == STINT_FOREVER ? NEVER : clock_after(runq_clock_locked(w), clock_cycles(slice));
+}
+
+/* The clock is read only where the timer must be armed. A turn_end that was kept and has passed is not this thread's. */
+void runq_ensure_tick_locked(struct worker *w, struct stint_thread *t, struct stint *leaf)
+{
+	struct kthread *kt = w->kt;
+	uint64_t now;
+
+	if (likely(kt->armed <= kthread_due(kt, leaf)))
+		return;
+	now = clock_now();
+	if (w->turn_end <= now && kt->turn_end && !w->displaced) {
+		if (w->ready && w->policy->slice)
+			runq_begin_turn_locked(w, &t->task, runq_now_locked(w));
+		else
+			w->turn_end = NEVER;
+		runq_set_due(w);
+	}
+	if (kt->armed > kthread_due(kt, leaf))
+		tick_arm_slow(kt, now, kthread_due(kt, leaf));
+}
+
+/* Turns that are soon over look after it themselves. */
+void runq_offer_later_slow(struct worker *w)
+{
+	uint64_t at = clock_now() + later_cycles;
+
+	if (at < w->turn_end)
+		w->offer_at = at;
+}
+
+bool runq_turn_over_locked(struct worker *w, struct stint_thread *t, uint64_t now)
+{
+	stint_ns more;
+
+	if (!w->ready || !w->policy->tick) {
+		w->turn_end = NEVER;
+		return false;
+	}
+	if (!w->displaced && (w->turn_end == NEVER || w->turn_of != w->turns)) {
+		runq_begin_turn_locked(w, &t->task, w->now);
+		return w->turn_end <= now;
+	}
+	if (now < w->turn_end)
+		return false;
+	if (w->displaced) {
+		w->stats.displaced++;
+		return true;
+	}
+	more = w->policy->tick(w->rq, &t->task, w->now);
+	w->turn_of = w->turns;
+	if (more > 0 && more < least_turn)
+		more = least_turn;
+	w->turn_end = more == STINT_FOREVER ? NEVER : clock_after(now, clock_cycles(more));
+	return more <= 0;
+}
+
+/* --- threads in it ----------------------------------------------------------------------------- */
+
+void thread_wait_off_cpu(const struct stint_thread *t)
+{
+	unsigned turns = 0;
+
+	while (__atomic_load_n(&t->on_cpu, __ATOMIC_ACQUIRE))
+		spin_pause(&turns);
+}
+
+static void resched_locked(struct worker *w)
+{
+	w->resched = true;
+	w->kt->turn_end = 0;
+}
+
+/*
+ * Who is made ready by the running thread is mostly waited for by it next: then it goes on without being displaced, and saves a
+ * switch each way. At the latest it is displaced after a turn from now.
+ */
+static void end_turn_soon_locked(struct worker *w, struct stint_task *task, stint_ns now)
+{
+	uint64_t latest;
+
+	if (w->displaced)
+		return;
+	w->displaced = true;
+	if (w->turn_end == NEVER && w->policy->slice)
+		runq_begin_turn_locked(w, task, now);
+	latest = clock_after(w->now_cycles, clock_cycles(least_turn));
+	if (latest < w->turn_end)
+		w->turn_end = latest;
+	runq_set_due(w);
+}
+
+void runq_file_locked(struct worker *w, struct stint_thread *t, enum ready_op op)
+{
+	stint_ns now = runq_now_locked(w);
+
+	t->worker = w;
+	if (unlikely(t->policy_gen != w->policy_gen)) {
+		memset(t->task.priv, 0, sizeof(t->task.priv));
+		t->policy_gen = w->policy_gen;
+		w->policy->attach(w->rq, &t->task, now);
+	} else if (op == READY_SPAWN) {
+		w->policy->spawn(w->rq, &t->task, now);
+	} else {
+		w->policy->wakeup(w->rq, &t->task, now);
+	}
+	trace(w, op == READY_SPAWN ? TRACE_SPAWN : TRACE_WAKE, t, w->running ? w->running->task.id : 0, 0);
+	w->stats.wakeups++;
+	w->ready++;
+	if (!w->running)
+		return;
+	monitor_attend();
+	if (w->policy->preempts && w->policy->preempts(w->rq, &t->task, &w->running->task, now)) {
+		if (w->by_running && !(w->policy->flags & STINT_POLICY_EAGER)) {
+			end_turn_soon_locked(w, &w->running->task, now);
+			return;
+		}
+		w->stats.displaced++;
+		trace(w, TRACE_DISPLACE, t, w->running->task.id, 0);
+		resched_locked(w);
+		return;
+	}
+	if (w->turn_end == NEVER && w->policy->slice)
+		runq_begin_turn_locked(w, &w->running->task, now);
+	runq_offer_later(w);
+	if (!w->resched)
+		runq_set_due(w);
+}
+
+void runq_attach_locked(struct worker *w, struct stint_thread *t)
+{
+	if (t->policy_gen != w->policy_gen) {
+		memset(t->task.priv, 0, sizeof(t->task.priv));
+		t->policy_gen = w->policy_gen;
+	}
+	t->worker = w;
+	w->policy->attach(w->rq, &t->task, runq_now_locked(w));
+	w->ready++;
+	w->stats.steals++;
+	trace(w, TRACE_STEAL, t, 0, 0);
+}
+
+/*
+ * Another worker is still leaving its stack, perhaps with a signal handler in between. That one must not be waited for: it may find
+ * ours in its own inbox. So later; an idle worker looks again at once, and one that runs a thread when the kick has it look.
+ */
+static void put_back(struct worker *from, struct worker *to, struct stint_thread *t)
+{
+	cds_wfcq_node_init(&t->in_inbox);
+	cds_wfcq_enqueue(&from->inbox_head, &from->inbox_tail, &t->in_inbox);
+	worker_kick(to);
+}
+
+/* all that others have put into the inbox of @from, into the queue of @to, mostly the same */
+static bool drain_locked(struct worker *from, struct worker *to)
+{
+	struct cds_wfcq_tail tail;
+	struct __cds_wfcq_head head;
+	struct cds_wfcq_node *node, *next;
+
+	__atomic_store_n(&from->kt->kicked, 0, __ATOMIC_SEQ_CST);
+	if (cds_wfcq_empty(&from->inbox_head, &from->inbox_tail))
+		return false;
+	__cds_wfcq_init(&head, &tail);
+	for (;;) {
+		enum cds_wfcq_ret r = __cds_wfcq_splice_nonblocking(&head, &tail, &from->inbox_head, &from->inbox_tail);
+
+		if (r == CDS_WFCQ_RET_DEST_EMPTY || r == CDS_WFCQ_RET_SRC_EMPTY || r == CDS_WFCQ_RET_DEST_NON_EMPTY)
+			break;
+		arch_relax();   /* one who puts something in is between its two steps */
+	}
+	for (node = __cds_wfcq_first_nonblocking(&head, &tail); node; node = next) {
+		struct stint_thread *t = caa_container_of(node, struct stint_thread, in_inbox);
+
+		while ((next = __cds_wfcq_next_nonblocking(&head, &tail, node)) == CDS_WFCQ_WOULDBLOCK)
+			arch_relax();
+		if (unlikely(__atomic_load_n(&t->on_cpu, __ATOMIC_ACQUIRE) && t != to->prev)) {
+			put_back(from, to, t);
+			continue;
+		}
+		to->stats.remote_wakeups++;
+		runq_file_locked(to, t, t->started ? READY_WAKEUP : READY_SPAWN);
+	}
+	return true;
+}
+
+struct expiry {
+	struct worker *own;             /* the worker itself lets them expire; NULL: another one does */
+	struct stint_thread *list;
+};
+
+/*
+ * A thread that is still leaving its stack is waited for later, by the worker itself: that is what this one waits for then. Another
+ * one must not wait, since the leaver may want the lock that it has.
+ */
+static bool fire(struct timer *timer, void *arg)
+{
+	struct stint_thread *t = caa_container_of(timer, struct stint_thread, timer);
+	struct expiry *e = arg;
+	int state = __atomic_load_n(&t->park_state, __ATOMIC_RELAXED);
+
+	if (!e->own && __atomic_load_n(&t->on_cpu, __ATOMIC_ACQUIRE))
+		return false;
+	/* from either kind of waiting; the other may be the case only when somebody else was first */
+	if (state != PARK_WAITS && state != PARK_WAITS_HARD)
+		return true;
+	if (__atomic_compare_exchange_n(&t->park_state, &state, PARK_TIMED_OUT, false, __ATOMIC_ACQ_REL,
+	                                __ATOMIC_RELAXED)) {
+		t->next = e->list;
+		e->list = t;
+	}
+	return true;
+}
+
+static bool expire_locked(struct worker *from, struct worker *to)
+{
+	struct expiry e = { from == to ? from : NULL, NULL };
+	struct stint_thread *back = NULL, *t, *next;
+
+	if (likely(__atomic_load_n(&from->timers.first, __ATOMIC_RELAXED) == NEVER))
+		return false;
+	timers_expire(&from->timers, runq_clock_locked(to), fire, &e);
+	for (t = e.list; t; t = next) { /* the first to expire is the first in the queue */
+		next = t->next;
+		t->next = back;
+		back = t;
+	}
+	for (t = back; t; t = next) {
+		next = t->next;
+		if (t != to->prev)
+			thread_wait_off_cpu(t);
+		runq_file_locked(to, t, READY_WAKEUP);
+	}
+	return back != NULL;
+}
+
+void runq_collect_slow_locked(struct worker *w)
+{
+	drain_locked(w, w);
+	expire_locked(w, w);
+}
+
+/* half of what is ready at @v, in a list; a lone one only if @v is not about to run it */
+struct stint_thread *runq_take_half(struct worker *v)
+{
+	struct stint_thread *list = NULL, **end = &list;
+	unsigned ready = __atomic_load_n(&v->ready, __ATOMIC_RELAXED), n;
+
+	if (!ready)
+		return NULL;
+	if (ready == 1) {
+		uint64_t turns = __atomic_load_n(&v->turns, __ATOMIC_RELAXED), until = clock_now() + stale_cycles;
+
+		while (clock_now() < until)
+			arch_relax();
+		if (__atomic_load_n(&v->turns, __ATOMIC_RELAXED) != turns)
+			return NULL;
+	}
+	if (!runq_trylock_other(v))
+		return NULL;
+	n = v->ready > 1 ? v->ready / 2 : v->ready;
+	for (n = n < STEAL_MAX ? n : STEAL_MAX; n; n--) {
+		struct stint_task *task = v->policy->balance(v->rq, runq_now_locked(v));
+
+		if (!task)
+			break;
+		v->ready--;
+		v->stats.stolen++;
+		*end = thread_of_task(task);
+		end = &(*end)->next;
+	}
+	*end = NULL;
+	runq_unlock_other(v);
+	return list;
+}
+
+struct stint_thread *runq_take_all_locked(struct worker *w)
+{
+	struct stint_thread *list = NULL, **end = &list;
+	struct stint_task *task;
+
+	while (w->ready && (task = w->policy->balance(w->rq, runq_now_locked(w)))) {
+		w->ready--;
+		*end = thread_of_task(task);
+		end = &(*end)->next;
+	}
+	*end = NULL;
+	return list;
+}
+
+/* Nobody else locks two queues at once, and nobody waits for a relief's. */
+bool runq_relieve(struct worker *w, struct worker *stuck)
+{
+	struct stint_task *task;
+	bool any;
+
+	runq_lock(w);
+	if (!runq_trylock_other(stuck)) {
+		runq_unlock(w);
+		return false;
+	}
+	any = drain_locked(stuck, w);
+	any |= expire_locked(stuck, w);
+	for (unsigned n = 0; n < STEAL_MAX && stuck->ready; n++) {
+		task = stuck->policy->balance(stuck->rq, runq_now_locked(stuck));
+		if (!task)
+			break;
+		stuck->ready--;
+		stuck->stats.stolen++;
+		runq_attach_locked(w, thread_of_task(task));
+		any = true;
+	}
+	runq_unlock_other(stuck);
+	runq_unlock(w);
+	return any;
+}

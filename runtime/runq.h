@@ -1,0 +1,147 @@
+/*
+ * runq.h - a worker's run queue: the policy's queue of ready threads, its lock, its inbox, and the end of the running thread's turn
+ *
+ * The lock is biased: the worker itself says that it is inside and looks whether somebody else wants to be, with plain instructions;
+ * who else wants in says so, and has all kernel threads pass a barrier (membarrier(2), some microseconds), after which either it
+ * sees the worker inside, or the worker sees it. Thieves are rare, and take several threads at once.
+ *
+ * Turns. While others wait in the queue, turn_end says when the policy is to be asked whether the running thread's turn is over. A
+ * thread that leaves before that leaves turn_end as it is, which saves the next one a look at the clock; the tick that comes for
+ * it begins a new turn then. So a turn lasts its time, or up to twice that after one that was cut short. Where it finds that nobody
+ * waits there is no turn_end from then on, until another becomes ready: then a thread that is alone costs no tick.
+ *
+ * kt->turn_end is the earlier of that and of the first timer, so a thread that sleeps is woken in time although the running one
+ * computes, by the one tick that it costs.
+ *
+ * Context: _locked: the worker itself, with the lock. Also in the handler, once it has found that it may stop the thread: then nobody
+ * on this kernel thread has the lock, because preemption was enabled.
+ */
+#ifndef STINT_RUNQ_H
+#define STINT_RUNQ_H
+
+#include "clock.h"
+#include "idle.h"
+#include "spin.h"
+
+extern bool runq_biased;        /* the kernel has that barrier; constant while workers run */
+extern stint_ns runq_quantum;   /* what turns should last; constant while workers run */
+
+void runq_setup(stint_ns quantum);      /* before workers are made */
+
+/* --- the lock --- */
+
+void runq_lock_slow(struct worker *w);
+bool runq_trylock_other(struct worker *w);      /* by another kernel thread; false: yet another one has it */
+void runq_unlock_other(struct worker *w);
+
+static inline void runq_lock(struct worker *w)
+{
+	if (likely(runq_biased)) {
+		__atomic_store_n(&w->inside, 1, __ATOMIC_RELAXED);
+		barrier();
+		if (likely(!__atomic_load_n(&w->wanted, __ATOMIC_ACQUIRE)))
+			return;
+	}
+	runq_lock_slow(w);
+}
+
+static inline void runq_unlock(struct worker *w)
+{
+	if (likely(runq_biased))
+		__atomic_store_n(&w->inside, 0, __ATOMIC_RELEASE);
+	else
+		spin_unlock(&w->lock);
+}
+
+/* --- time --- */
+
+static inline uint64_t runq_clock_locked(struct worker *w)
+{
+	uint64_t now = clock_now();
+
+	if (now > w->now_cycles) {
+		w->now += clock_ns(now - w->now_cycles);
+		w->now_cycles = now;
+	}
+	return now;
+}
+
+/* what a policy operation gets */
+static inline stint_ns runq_now_locked(struct worker *w)
+{
+	if (!w->timed)
+		return 0;
+	runq_clock_locked(w);
+	return w->now;
+}
+
+/* --- when the running thread is looked at --- */
+
+static inline void runq_set_due(struct worker *w)
+{
+	uint64_t timer = __atomic_load_n(&w->timers.first, __ATOMIC_RELAXED);
+
+	if (unlikely(w->offer_at < timer))
+		timer = w->offer_at;
+	w->kt->turn_end = w->turn_end < timer ? w->turn_end : timer;
+	barrier();
+	if (unlikely(__atomic_load_n(&w->kt->kicked, __ATOMIC_RELAXED)))
+		w->kt->turn_end = 0;    /* as the kick had said */
+}
+
+void runq_offer_later_slow(struct worker *w);
+
+/* somebody waits here although a worker sleeps: most are run within a microsecond, but the turn may also be a long one */
+static inline void runq_offer_later(struct worker *w)
+{
+	if (unlikely(__atomic_load_n(&idle_nasleep, __ATOMIC_RELAXED)) && w->offer_at == NEVER)
+		runq_offer_later_slow(w);
+}
+
+void runq_begin_turn_locked(struct worker *w, struct stint_task *task, stint_ns now);
+void runq_ensure_tick_locked(struct worker *w, struct stint_thread *t, struct stint *leaf);
+bool runq_turn_over_locked(struct worker *w, struct stint_thread *t, uint64_t now);    /* the policy is asked */
+
+/* somebody waits, or the running one has just begun: see that its turn has an end */
+static inline void runq_limit_turn_locked(struct worker *w, struct stint_task *task, stint_ns now)
+{
+	if (!w->ready)
+		return;
+	if (w->turn_end == NEVER && w->policy->slice)
+		runq_begin_turn_locked(w, task, now);
+	runq_offer_later(w);
+}
+
+/* --- threads in it --- */
+
+void runq_file_locked(struct worker *w, struct stint_thread *t, enum ready_op op);     /* it becomes ready */
+void runq_attach_locked(struct worker *w, struct stint_thread *t);     /* it was ready elsewhere */
+void runq_collect_slow_locked(struct worker *w);
+
+/* what became ready meanwhile, by others or by time, goes into the queue before the next one is picked */
+static inline void runq_collect_locked(struct worker *w)
+{
+	if (unlikely(__atomic_load_n(&w->kt->kicked, __ATOMIC_RELAXED)) ||
+	    unlikely(__atomic_load_n(&w->inbox_tail.p, __ATOMIC_RELAXED) != &w->inbox_head.node) ||
+	    unlikely(__atomic_load_n(&w->timers.first, __ATOMIC_RELAXED) != NEVER))
+		runq_collect_slow_locked(w);
+}
+
+static inline struct stint_thread *runq_pick_locked(struct worker *w, stint_ns now)
+{
+	struct stint_task *task = w->ready ? w->policy->pick_next(w->rq, now) : NULL;
+
+	if (!task)
+		return NULL;
+	w->ready--;
+	return thread_of_task(task);
+}
+
+/* by another worker: half of what is ready at @v, in a list by next; a lone one only if @v is not about to run it */
+struct stint_thread *runq_take_half(struct worker *v);
+struct stint_thread *runq_take_all_locked(struct worker *w);
+
+/* @w takes what waits for @stuck: ready there, in its inbox, due by its timers; false: nothing */
+bool runq_relieve(struct worker *w, struct worker *stuck);
+
+#endif

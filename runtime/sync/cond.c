@@ -1,0 +1,168 @@
+/*
+ * cond.c - condition variables
+ *
+ * A signal does not wake: it moves the waiter from this queue to the mutex's, or gives it the mutex if that is free. So whoever
+ * returns from park() without an error has been signalled and holds the mutex, a broadcast wakes one at a time, each when the
+ * mutex is its own, and nobody wakes only to wait again.
+ *
+ *      in our queue --- signal: mutex_hand_over() ---> in the mutex's queue --- unlock ---> holds it, woken
+ *           |                                                |
+ *           +-- ETIMEDOUT, EINTR: out; lock the mutex        +-- ETIMEDOUT: too late, waits on in its place
+ *                                                            +-- EINTR: out; the signal is passed on; lock the mutex
+ *
+ * Where it is can be told under our lock (kind) and then the mutex's: a signal holds ours until it has locked the mutex's queue.
+ * Once that is unlocked it touches neither, for the one it moved may be the next to return and destroy both.
+ *
+ * One that is stopped (EINTR) holds nothing and is in no queue, so signals meanwhile go to others. What it was waiting
+ * for may be true when it comes back: it returns, as from a signal that was not meant for it. And if it never comes back, no
+ * signal is lost with it.
+ *
+ * Lock order: ours, then the mutex's.
+ */
+#include "mutex.h"
+
+enum { QUEUED, SIGNALLED, BROADCAST };          /* kind of a waiter */
+
+/* Whoever changed the condition with the mutex locked sees those who began to wait before. */
+static bool waited_for(const stint_cond_t *c)
+{
+	return __atomic_load_n(&c->waiters.n, __ATOMIC_RELAXED);
+}
+
+/* the first in the queue, or all, wait for the mutex from now on */
+static void move_nopreempt(stint_cond_t *c, int kind)
+{
+	struct wait_list moved;
+	struct stint_waiter *w;
+
+	wait_list_init(&moved);
+	spin_lock(&c->waiters.lock);
+	while (w = waitq_take(&c->waiters), w) {
+		w->kind = kind;
+		wait_list_add(&moved, w, 0);
+		if (kind == SIGNALLED)
+			break;
+	}
+	if (moved.first)
+		mutex_hand_over(c->mutex, &moved, &c->waiters.lock);
+	else
+		spin_unlock(&c->waiters.lock);
+}
+
+static int join_queue(stint_cond_t *c, stint_mutex_t *m, struct stint *s, struct stint_waiter *w)
+{
+	bool other;
+
+	spin_lock(&c->waiters.lock);
+	other = c->waiters.first && c->mutex != m;
+	if (!other) {
+		c->mutex = m;
+		waiter_init(w, s, PARK_COND, c);
+		w->kind = QUEUED;
+		waitq_add(&c->waiters, w);
+	}
+	spin_unlock(&c->waiters.lock);
+	return other ? EINVAL : 0;
+}
+
+/* what it was when the wait ended; QUEUED: it is not in our queue any more */
+static int leave_queue(stint_cond_t *c, struct stint_waiter *w)
+{
+	int kind;
+
+	spin_lock(&c->waiters.lock);
+	kind = w->kind;
+	if (kind == QUEUED)
+		waitq_remove(&c->waiters, w);
+	spin_unlock(&c->waiters.lock);
+	return kind;
+}
+
+/* parked, signalled or not, with the mutex given up; returns with it */
+static int sleep_until(stint_cond_t *c, stint_mutex_t *m, struct stint *s, struct stint_waiter *w, uint64_t deadline,
+                       const void *caller)
+{
+	int kind, r;
+
+	for (;;) {
+		r = park(s, w, deadline);
+		if (r == 0)
+			return 0;
+		kind = leave_queue(c, w);
+		if (kind == QUEUED)
+			break;
+		if (r == EINTR ? !mutex_leave(m, w) : !mutex_stay(m, s, w)) {
+			park_taken(s, w);
+			return 0;
+		}
+		if (r == EINTR) {
+			if (kind == SIGNALLED)
+				move_nopreempt(c, SIGNALLED);
+			break;
+		}
+		deadline = NEVER;
+	}
+	if (r == EINTR)
+		park_stop(s, caller);
+	mutex_lock_nopreempt(m, caller);
+	return r == EINTR ? 0 : r;
+}
+
+static int wait_for_signal(stint_cond_t *c, stint_mutex_t *m, stint_ns timeout, const void *caller)
+{
+	struct stint *s = self();
+	struct stint_waiter w;
+	uint64_t deadline;
+	int r;
+
+	if (!mutex_held_by(m, park_identity()))
+		return EPERM;
+	deadline = wait_deadline(s, timeout);
+	park_begin(s);
+	r = join_queue(c, m, s, &w);
+	if (!r) {
+		mutex_unlock_nopreempt(m);
+		r = sleep_until(c, m, s, &w, deadline, caller);
+	}
+	park_end(s, caller);
+	return r;
+}
+
+int stint_cond_wait(stint_cond_t *c, stint_mutex_t *m)
+{
+	return wait_for_signal(c, m, STINT_FOREVER, caller_address());
+}
+
+int stint_cond_wait_timed(stint_cond_t *c, stint_mutex_t *m, stint_ns timeout)
+{
+	return timeout < 0 ? EINVAL : wait_for_signal(c, m, timeout, caller_address());
+}
+
+static inline void move(stint_cond_t *c, int kind, const void *caller)
+{
+	struct stint *s;
+
+	if (!waited_for(c))
+		return;
+	s = self();
+	park_begin(s);
+	move_nopreempt(c, kind);
+	park_end(s, caller);
+}
+
+int stint_cond_signal(stint_cond_t *c)
+{
+	move(c, SIGNALLED, caller_address());
+	return 0;
+}
+
+int stint_cond_broadcast(stint_cond_t *c)
+{
+	move(c, BROADCAST, caller_address());
+	return 0;
+}
+
+int stint_cond_destroy(stint_cond_t *c)
+{
+	return waited_for(c) ? EBUSY : 0;
+}

@@ -1,0 +1,206 @@
+/*
+ * sem.c - counting semaphores
+ *
+ * One word holds the count, whether somebody is queued (WAITED), and the lock of the queue (LOCKED). While WAITED is not set, wait
+ * and post are one compare-and-swap each, without the lock; while it is, the count is for those in the queue, in order.
+ *
+ * A post must neither wait for the lock, because it may come from a signal handler that interrupted the holder, nor touch the
+ * semaphore after its compare-and-swap if whoever is woken by it may destroy it. Hence the lock in the same word: finding it held,
+ * a post just counts; the holder lets go of the lock by a compare-and-swap of that word, which tells it that there is something to
+ * hand out first. Finding it free, it takes the lock in the same step as it counts, hands out, lets go, and only then wakes.
+ *
+ * Rejected: the queue's spin lock beside the count. A post then has to look at the one after having written the other, and
+ * at that moment the waiter may have helped itself and be gone.
+ */
+#include <limits.h>
+
+#include "wait.h"
+
+#define WAITED ((uint64_t)1 << 32)
+#define LOCKED ((uint64_t)1 << 33)
+
+static unsigned count_of(uint64_t state)
+{
+	return (unsigned)state;
+}
+
+/* all that anybody does to the word; on failure @old is what it is */
+static inline bool change(stint_sem_t *s, uint64_t *old, uint64_t new)
+{
+	return __atomic_compare_exchange_n(&s->state, old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t look(const stint_sem_t *s)
+{
+	return __atomic_load_n(&s->state, __ATOMIC_RELAXED);
+}
+
+/* one of the count, unless somebody has been waiting for it */
+static inline bool take(stint_sem_t *s)
+{
+	uint64_t state = look(s);
+
+	while (count_of(state) && !(state & WAITED))
+		if (change(s, &state, state - 1))
+			return true;
+	return false;
+}
+
+/* --- under the lock ---------------------------------------------------------------------------- */
+
+static void lock(void *object)
+{
+	stint_sem_t *s = object;
+	uint64_t state = look(s);
+
+	while ((state & LOCKED) || !change(s, &state, state | LOCKED)) {
+		arch_relax();
+		state = look(s);
+	}
+}
+
+static void wake(struct wait_list *woken)
+{
+	struct stint_waiter *next;
+
+	if (likely(!park_insig())) {
+		wait_list_wake(woken);
+		return;
+	}
+	for (struct stint_waiter *w = woken->first; w; w = next) {
+		next = w->next;
+		unpark_insig(w);
+	}
+}
+
+/* hand out what has been counted, and let go of the lock when there is nothing to hand out or nobody who waits */
+static void unlock(void *object)
+{
+	stint_sem_t *s = object;
+	uint64_t state = look(s), next;
+	struct wait_list woken;
+
+	wait_list_init(&woken);
+	do {
+		while (count_of(state) && (state & WAITED)) {
+			next = s->waiters.n > 1 ? state - 1 : (state - 1) & ~WAITED;
+			if (change(s, &state, next)) {
+				wait_list_add(&woken, waitq_take(&s->waiters), 0);
+				state = next;
+			}
+		}
+	} while (!change(s, &state, state & ~LOCKED));
+	if (woken.first)
+		wake(&woken);
+}
+
+static int enter(void *object, struct stint_waiter *w, struct wait_list *woken)
+{
+	stint_sem_t *s = object;
+	uint64_t state = look(s);
+
+	(void)w;
+	(void)woken;
+	while (!(state & WAITED)) {
+		if (count_of(state)) {
+			if (change(s, &state, state - 1))
+				return 0;
+		} else if (change(s, &state, state | WAITED)) {
+			break;
+		}
+	}
+	return MUST_WAIT;
+}
+
+static void leave(void *object, struct stint_waiter *w, struct wait_list *woken)
+{
+	stint_sem_t *s = object;
+
+	(void)w;
+	(void)woken;
+	if (!s->waiters.first)
+		__atomic_and_fetch(&s->state, ~WAITED, __ATOMIC_RELAXED);
+}
+
+static const struct wait_class sem_class = { PARK_SEM, enter, leave, lock, unlock };
+
+static __attribute__((noinline)) int wait_for_one(stint_sem_t *s, stint_ns timeout, const void *caller)
+{
+	struct wait wait;
+
+	return wait_visit(&wait, &sem_class, s, &s->waiters, NULL, timeout, caller);
+}
+
+/* --- the public functions ---------------------------------------------------------------------- */
+
+int stint_sem_wait(stint_sem_t *s)
+{
+	return likely(take(s)) ? 0 : wait_for_one(s, STINT_FOREVER, caller_address());
+}
+
+int stint_sem_trywait(stint_sem_t *s)
+{
+	return take(s) ? 0 : EAGAIN;
+}
+
+int stint_sem_wait_timed(stint_sem_t *s, stint_ns timeout)
+{
+	if (timeout < 0)
+		return EINVAL;
+	return likely(take(s)) ? 0 : wait_or(wait_for_one(s, timeout, caller_address()), ETIMEDOUT);
+}
+
+/* preemption disabled, since it may take the lock */
+static int post_nopreempt(stint_sem_t *s)
+{
+	uint64_t state = look(s);
+	bool mine;
+
+	do {
+		if (count_of(state) == INT_MAX)
+			return EOVERFLOW;
+		mine = (state & (WAITED | LOCKED)) == WAITED;
+	} while (!change(s, &state, (state + 1) | (mine ? LOCKED : 0)));
+	if (mine)
+		unlock(s);
+	return 0;
+}
+
+static __attribute__((noinline)) int post_waited(stint_sem_t *s, const void *caller)
+{
+	struct stint *stint = self();
+	int r;
+
+	park_begin(stint);
+	r = post_nopreempt(s);
+	park_end(stint, caller);
+	return r;
+}
+
+int stint_sem_post(stint_sem_t *s)
+{
+	uint64_t state = look(s);
+
+	while (likely(!(state & WAITED) && count_of(state) < INT_MAX))
+		if (change(s, &state, state + 1))
+			return 0;
+	return post_waited(s, caller_address());
+}
+
+int stint_sem_init(stint_sem_t *s, unsigned value)
+{
+	if (value > INT_MAX)
+		return EINVAL;
+	*s = (stint_sem_t)STINT_SEM_INIT(value);
+	return 0;
+}
+
+unsigned stint_sem_value(const stint_sem_t *s)
+{
+	return count_of(look(s));
+}
+
+int stint_sem_destroy(stint_sem_t *s)
+{
+	return __atomic_load_n(&s->state, __ATOMIC_ACQUIRE) & WAITED ? EBUSY : 0;
+}

@@ -1,0 +1,92 @@
+/*
+ * wait.c - the loop of whoever waits (wait.h): the part in which it does
+ */
+#include "../init.h"
+#include "wait.h"
+
+/*
+ * The clock has its rate only when the library has started, and a point in time must not outlive a change of its unit. Where
+ * the library cannot start the clock stays as it is.
+ */
+uint64_t wait_deadline(struct stint *s, stint_ns span)
+{
+	if (span == STINT_FOREVER)
+		return NEVER;
+	if (!s)
+		init_start();
+	return park_deadline(span);
+}
+
+/* locked at first, not afterwards */
+static void leave(struct wait *wait)
+{
+	struct wait_list woken;
+
+	wait_list_init(&woken);
+	if (wait->class->leave)
+		wait->class->leave(wait->object, &wait->w, &woken);
+	wait_unlock(wait->class, wait->object, wait->lock);
+	wait_list_wake(&woken);
+}
+
+/* out of the queue with nothing; false: it has been served, a moment ago */
+static bool give_up(struct wait *wait)
+{
+	wait_lock(wait->class, wait->object, wait->lock);
+	if (waitq_has(wait->queue, &wait->w)) {
+		waitq_remove(wait->queue, &wait->w);
+		leave(wait);
+		return true;
+	}
+	wait_unlock(wait->class, wait->object, wait->lock);
+	park_taken(wait->s, &wait->w);
+	return false;
+}
+
+/* one turn in the queue; locked at first, not afterwards */
+static int turn(struct wait *wait, uint64_t deadline)
+{
+	int r;
+
+	waiter_init(&wait->w, wait->s, wait->class->reason, wait->object);
+	waitq_add(wait->queue, &wait->w);
+	wait_unlock(wait->class, wait->object, wait->lock);
+	r = park(wait->s, &wait->w, deadline);
+	return r && give_up(wait) ? r : wait->w.result;
+}
+
+/* as in wait_nopreempt(): the lock is held afterwards when the answer is MUST_WAIT */
+static int enter_again(struct wait *wait)
+{
+	struct wait_list woken;
+	int r;
+
+	wait_list_init(&woken);
+	wait_lock(wait->class, wait->object, wait->lock);
+	r = wait->class->enter(wait->object, &wait->w, &woken);
+	if (r == MUST_WAIT)
+		return r;
+	wait_unlock(wait->class, wait->object, wait->lock);
+	wait_list_wake(&woken);
+	return r;
+}
+
+int wait_slow(struct wait *wait)
+{
+	uint64_t deadline = NEVER;
+	int r = MUST_WAIT;
+
+	if (wait->timeout != STINT_FOREVER) {
+		leave(wait);
+		deadline = wait_deadline(wait->s, wait->timeout);
+		r = enter_again(wait);
+	}
+	while (r == MUST_WAIT) {
+		r = turn(wait, deadline);
+		if (r == EINTR) {
+			park_stop(wait->s, wait->caller);
+			r = enter_again(wait);
+		}
+	}
+	return r;
+}

@@ -1,0 +1,123 @@
+/*
+ * watch.c - the kernel thread that looks after the workers while they compute
+ *
+ * A worker that has nothing to do waits for descriptors itself. While all run threads, the watch waits for them: the kernel wakes
+ * it at once, however long the running threads' turns last. What becomes ready it puts into the inboxes, where the workers find it
+ * when they switch next. Those who have not done so GRACE_NS later run threads that compute, and are kicked: then the policy is
+ * asked whether the newcomer displaces the running thread.
+ *
+ * The kernel wakes the one who came last to an epoll set, so while a worker sleeps there, the watch behind it is not woken. If it is
+ * all the same (the worker came first), it hands over what it got, passes a wake-up on, and waits on a word until the worker has
+ * left.
+ *
+ * Under full load, workers switch all the time and would have looked themselves; there the watch only costs. So whenever it
+ * finds that nobody had to be kicked, it stays away for longer, up to AWAY_MAX_NS; and comes back at once after it had to.
+ */
+#define _GNU_SOURCE
+#define _LGPL_SOURCE
+#include "watch.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <time.h>
+
+#include "clock.h"
+#include "poller.h"
+#include "sys.h"
+#include "worker.h"
+
+#define GRACE_NS 50000
+#define AWAY_MAX_NS 1000000
+#define PR_SET_TIMERSLACK 29
+#define PR_SET_NAME 15
+
+static pthread_t thread;
+static bool running;
+static int stopping;
+
+static void pass(stint_ns span)
+{
+	struct timespec ts = { span / 1000000000, span % 1000000000 };
+
+	sys_raw(SYS_nanosleep, &ts, NULL, 0, 0);
+}
+
+static bool inbox_full(struct worker *w)
+{
+	return !cds_wfcq_empty(&w->inbox_head, &w->inbox_tail);
+}
+
+/* whether anybody had to be kicked */
+static bool kick_those_who_compute(void)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < nworkers; i++) {
+		struct worker *w = workers[i];
+
+		if (inbox_full(w) && !__atomic_load_n(&w->asleep, __ATOMIC_RELAXED)) {
+			worker_kick(w);
+			any = true;
+		}
+	}
+	return any;
+}
+
+static void *watch_main(void *arg)
+{
+	stint_ns away = 0;
+	bool woken;
+
+	(void)arg;
+	sys_raw(SYS_prctl, PR_SET_NAME, "stint-watch", 0, 0);
+	sys_raw(SYS_prctl, PR_SET_TIMERSLACK, 1, 0, 0);
+	while (!__atomic_load_n(&stopping, __ATOMIC_ACQUIRE)) {
+		struct stint_thread *list;
+
+		poller_wait_unclaimed(&stopping);
+		list = poller_poll(NEVER, &woken);
+		if (woken && poller_claimed())
+			poller_wake();          /* it was meant for the worker there */
+		if (!list)
+			continue;
+		workers_hand_out(list);
+		pass(GRACE_NS);
+		if (kick_those_who_compute()) {
+			away = 0;
+			continue;
+		}
+		away = away ? 2 * away : GRACE_NS;
+		if (away > AWAY_MAX_NS)
+			away = AWAY_MAX_NS;
+		pass(away);
+	}
+	return NULL;
+}
+
+int watch_start(void)
+{
+	uint64_t all = ~(uint64_t)0, old;
+	int err;
+
+	stopping = 0;
+	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof(old));
+	err = sys_fault(SYS_THREAD_CREATE) ? EAGAIN : sys.pthread_create(&thread, NULL, watch_main, NULL);
+	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof(old));
+	running = !err;
+	return err;
+}
+
+void watch_stop(void)
+{
+	if (!running)
+		return;
+	__atomic_store_n(&stopping, 1, __ATOMIC_SEQ_CST);
+	poller_wake();         /* the workers have ended: nobody else takes it */
+	sys.pthread_join(thread, NULL);
+	running = false;
+}
+
+void watch_forget(void)
+{
+	running = false;
+}

@@ -1,0 +1,539 @@
+/*
+ * worker.c - see worker.h
+ *
+ * A thread leaves the CPU in left(), called on its own stack with preemption disabled: it is filed, the next one is picked, and
+ * whoever is switched to calls worker_arrived(), which lets go of the queue and of the stack that was left. In between the
+ * worker's lock is held.
+ *
+ * A kick is a signal to a worker's kernel thread, from who has put something into the inbox of a worker that runs a thread, or
+ * has another reason to have it looked at. The flag kicked keeps it at one on its way; it is cleared before the inbox and the
+ * rest are looked at, so nothing is missed. The flag is what counts: where a tick is pending already, the kernel drops the signal.
+ *
+ * Signal context: turn_over(), where nobody on this kernel thread holds any of our locks, because preemption was enabled;
+ * worker_ready_insig(), where somebody may.
+ */
+#define _GNU_SOURCE
+#define _LGPL_SOURCE
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "worker.h"
+
+#include "call.h"
+#include "clock.h"
+#include "idle.h"
+#include "preempt.h"
+#include "relief.h"
+#include "replace.h"
+#include "runq.h"
+#include "settings.h"
+#include "sys.h"
+#include "tick.h"
+#include "trace.h"
+
+struct worker *workers[WORKERS_MAX];
+unsigned nworkers, nregular;
+
+/* --- becoming ready ---------------------------------------------------------------------------- */
+
+void worker_kick(struct worker *w)
+{
+	siginfo_t info;
+
+	if (__atomic_exchange_n(&w->kt->kicked, 1, __ATOMIC_SEQ_CST))
+		return;
+	w->stats.kicks++;
+	memset(&info, 0, sizeof(info));
+	info.si_code = SI_QUEUE;
+	info.si_value.sival_ptr = w;
+	sys_raw(SYS_rt_tgsigqueueinfo, sys_raw(SYS_getpid, 0, 0, 0, 0), w->kt->tid, settings.signo, &info);
+}
+
+static void ready_here(struct worker *w, struct stint_thread *t, enum ready_op op)
+{
+	struct stint *s = self();
+
+	runq_lock(w);
+	w->by_running = s != NULL;
+	runq_file_locked(w, t, op);
+	w->by_running = false;
+	if (s) {
+		if (w->resched)
+			s->pending = true;      /* taken where preemption is enabled again */
+		else
+			runq_ensure_tick_locked(w, w->running, s);
+	}
+	runq_unlock(w);
+	idle_offer(w);
+}
+
+/* from a kernel thread of the program's, or the watch: into an inbox. True: its worker runs something. */
+static bool ready_elsewhere(struct stint_thread *t, struct worker **at)
+{
+	struct worker *w = t->worker, *other;
+
+	if (unlikely(w->relief))
+		w = workers[t->task.id % nregular];
+	if (!__atomic_load_n(&w->asleep, __ATOMIC_RELAXED) && (other = idle_sleeper()))
+		w = other;
+	cds_wfcq_node_init(&t->in_inbox);
+	cds_wfcq_enqueue(&w->inbox_head, &w->inbox_tail, &t->in_inbox);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	*at = w;
+	return !idle_wake(w);
+}
+
+void worker_ready(struct stint_thread *t, enum ready_op op)
+{
+	struct worker *w = worker_here();
+
+	thread_wait_off_cpu(t);
+	if (likely(w))
+		ready_here(w, t, op);
+	else if (ready_elsewhere(t, &w))
+		worker_kick(w);
+}
+
+/*
+ * In a signal handler, which may have interrupted anything here, with a queue locked or in the middle of the switch away from @t itself.
+ * So: an inbox, and no waiting for @t to be off its stack.
+ */
+void worker_ready_insig(struct stint_thread *t)
+{
+	struct worker *w;
+
+	if (ready_elsewhere(t, &w))
+		worker_kick(w);
+}
+
+void workers_hand_out(struct stint_thread *list)
+{
+	struct stint_thread *next;
+	struct worker *w;
+
+	for (; list; list = next) {
+		next = list->next;
+		thread_wait_off_cpu(list);
+		ready_elsewhere(list, &w);
+	}
+}
+
+void workers_hand_out_kicking(struct stint_thread *list)
+{
+	struct stint_thread *next;
+	struct worker *w;
+
+	for (; list; list = next) {
+		next = list->next;
+		if (ready_elsewhere(list, &w))
+			worker_kick(w);
+	}
+}
+
+void worker_ready_all(struct stint_thread *list)
+{
+	struct stint_thread *next;
+
+	for (; list; list = next) {
+		next = list->next;
+		worker_ready(list, READY_WAKEUP);
+	}
+}
+
+/* --- switching --------------------------------------------------------------------------------- */
+
+/* the innermost of the calls in a thread that goes on. What they use is counted without the time that it was away. */
+static struct stint *back_in_calls(struct stint *s, struct kthread *kt)
+{
+	uint64_t away = clock_now() - s->stopped;
+	struct stint *leaf = s;
+
+	for (; leaf->inner; leaf->kt = kt) {
+		leaf = leaf->inner;
+		leaf->switched_in += away;
+	}
+	return leaf;
+}
+
+/* @t goes on, here: what to switch to. It is out of the queue. */
+static const struct arch_context *run_locked(struct worker *w, struct stint_thread *t, stint_ns now)
+{
+	struct stint *s = stint_of(t), *leaf = s;
+	struct kthread *kt = w->kt;
+
+	w->turns++;
+	w->stats.switches++;
+	w->running = t;
+	w->resched = w->displaced = false;
+	t->worker = w;
+	__atomic_store_n(&t->on_cpu, 1, __ATOMIC_RELAXED);
+	if (unlikely(t->cancel) && thread_divert(s))
+		goto set;
+	if (unlikely(s->inner != NULL))
+		leaf = back_in_calls(s, kt);
+set:
+	leaf->kt = s->kt = kt;          /* what is being ended keeps its inner ones, but does not go on with them */
+	s->switched_in = w->now_cycles;
+	s->resumes++;
+	runq_limit_turn_locked(w, &t->task, now);
+	runq_set_due(w);
+	barrier();
+	kt->current = leaf;
+	barrier();
+	if (unlikely(__atomic_load_n(&kt->kicked, __ATOMIC_RELAXED)) || unlikely(thread_cancels(t)))
+		kt->turn_end = 0;       /* a kick that came in between has left no other trace */
+	runq_ensure_tick_locked(w, t, leaf);
+	trace(w, TRACE_RUN, t, 0, 0);
+	return &leaf->ctx;
+}
+
+/* for the running thread @t, which leaves as @how says: tell the policy */
+static stint_ns file_leaving_locked(struct worker *w, struct stint_thread *t, int how)
+{
+	stint_ns now = runq_now_locked(w);
+
+	w->running = NULL;
+	switch (how) {
+	case STATE_TIMED_OUT:
+		w->policy->preempt(w->rq, &t->task, now);
+		w->ready++;
+		w->stats.preemptions++;
+		break;
+	case STATE_READY:
+		w->policy->yield(w->rq, &t->task, now);
+		w->ready++;
+		break;
+	case STATE_PAUSED:
+		if (w->policy->block)
+			w->policy->block(w->rq, &t->task, now);
+		break;
+	default:
+		if (w->policy->done)
+			w->policy->done(w->rq, &t->task, now);
+		stint_of(t)->ended = w->now_cycles;
+		break;
+	}
+	return now;
+}
+
+static const struct arch_context *left(struct stint *s, int how)
+{
+	struct worker *w = s->kt->worker;
+	struct stint_thread *t = thread_of(s), *next;
+	stint_ns now;
+
+	runq_lock(w);
+	w->prev = t;
+	now = file_leaving_locked(w, t, how);
+	s->cpu += w->now_cycles - s->switched_in;
+	if (unlikely(s->inner != NULL))
+		s->stopped = clock_now();
+	trace(w, TRACE_LEAVE, t, 0, how);
+	runq_collect_locked(w);
+	if (unlikely(replace_locked(w)))
+		now = runq_now_locked(w);
+	next = runq_pick_locked(w, now);
+	if (unlikely(w->relief) && relief_over(w)) {
+		if (next)
+			runq_attach_locked(w, next);    /* it goes back with the others */
+	} else if (unlikely(next == t) && thread_cancels(t))
+		w->handed = next;       /* it is to be diverted, but not while we stand on its stack */
+	else if (likely(next != NULL))
+		return run_locked(w, next, now);
+	w->turn_end = w->offer_at = w->kt->turn_end = NEVER;
+	return &w->native;
+}
+
+void worker_arrived(void)
+{
+	struct worker *w = worker_here();
+	struct stint_thread *prev = w->prev, *gone = w->gone;
+
+	w->prev = w->gone = NULL;
+	if (prev && prev != w->running)
+		__atomic_store_n(&prev->on_cpu, 0, __ATOMIC_RELEASE);   /* before others can take it from the queue */
+	runq_unlock(w);
+	if (unlikely(gone != NULL))
+		thread_free(gone, w->kt);
+}
+
+static bool starts_or_native(const struct arch_context *to, const struct worker *w)
+{
+	return to == &w->native || !w->running->started;
+}
+
+void worker_leave(struct stint *s, struct stint *root, int how)
+{
+	const struct arch_context *to;
+
+	if (unlikely(s != root || s->own_mask || s->own_vars)) {
+		preempt_leave(s, root, how);
+		return;
+	}
+	s->inner = NULL;
+	s->how = how;
+	s->kt->current = NULL;
+	to = left(s, how);
+	if (starts_or_native(to, s->kt->worker))
+		arch_switch(&s->ctx, to);       /* it ends by a return, which then is the one that is predicted */
+	else
+		arch_switch_alike(&s->ctx, to);
+	worker_arrived();
+}
+
+bool worker_others_ready(const struct stint *root)
+{
+	struct worker *w = root->kt->worker;
+
+	return __atomic_load_n(&w->ready, __ATOMIC_RELAXED) || w->resched ||
+	       !cds_wfcq_empty(&w->inbox_head, &w->inbox_tail);
+}
+
+/* --- the end of a turn ------------------------------------------------------------------------- */
+
+static bool turn_over(struct stint *s, uint64_t now)
+{
+	struct worker *w = s->kt->worker;
+	struct stint_thread *t = thread_of(s);
+	bool over;
+
+	runq_lock(w);
+	runq_clock_locked(w);
+	runq_collect_locked(w);
+	if (unlikely(w->offer_at <= now))
+		w->offer_at = NEVER;
+	over = w->resched || (w->relief && relief_over(w)) || thread_cancels(t) || w->policy_gen != replace_gen() ||
+	       runq_turn_over_locked(w, t, now);
+	if (!over) {
+		if (w->ready)
+			runq_offer_later(w);
+		runq_set_due(w);
+		if (w->kt->turn_end <= now)     /* the next timer is as good as due */
+			w->kt->turn_end = now + 1;
+	}
+	runq_unlock(w);
+	idle_offer(w);
+	return over;
+}
+
+/* --- a worker's life --------------------------------------------------------------------------- */
+
+bool worker_run_one(struct worker *w)
+{
+	struct stint_thread *t;
+	const struct arch_context *to;
+	stint_ns now;
+
+	runq_lock(w);
+	runq_collect_locked(w);
+	if (!w->handed)
+		replace_locked(w);
+	now = runq_now_locked(w);
+	t = w->handed ? w->handed : runq_pick_locked(w, now);
+	w->handed = NULL;
+	if (!t) {
+		runq_unlock(w);
+		return false;
+	}
+	to = run_locked(w, t, now);
+	if (w->ready)
+		idle_offer(w);
+	arch_switch(&w->native, to);
+	worker_arrived();
+	return true;
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *w = arg;
+	int err = 0;
+	char name[16] = "stint-worker-";
+
+	name[13] = (char)('0' + w->id / 10 % 10);
+	name[14] = (char)('0' + w->id % 10);
+	sys_raw(SYS_prctl, 15 /* PR_SET_NAME */, name, 0, 0);
+	sys_raw(SYS_prctl, 29 /* PR_SET_TIMERSLACK */, 1, 0, 0);
+	w->kt = kthread_get(&err);
+	if (w->kt) {
+		w->native.tp = w->kt->tp;
+		w->kt->worker = w;
+	}
+	__atomic_store_n(&w->up, w->kt ? 1 : -err, __ATOMIC_RELEASE);
+	sys_wake(&w->up);
+	while (w->kt && !(__atomic_load_n(&idle_stopping, __ATOMIC_ACQUIRE))) {
+		if (unlikely(w->relief))
+			relief_round(w);
+		else if (!worker_run_one(w) && !idle_look_around(w))
+			idle_sleep(w);
+	}
+	if (w->kt)
+		w->kt->worker = NULL;
+	return NULL;
+}
+
+static void free_worker(struct worker *w)
+{
+	trace_ring_free(&w->trace);
+	replace_drop_rq(w->policy, w->rq, w->rq_memory);
+	sys_free(w->memory);
+}
+
+static struct worker *make_worker(unsigned id, const struct stint_policy *policy, int *err)
+{
+	char *memory = sys_alloc(sizeof(struct worker) + 64);
+	struct worker *w;
+	void *rq, *rq_memory;
+
+	if (!memory) {
+		*err = ENOMEM;
+		return NULL;
+	}
+	w = (struct worker *)(((uintptr_t)memory + 63) & ~(uintptr_t)63);
+	w->memory = memory;
+	w->id = id;
+	w->chance = id + 1;
+	w->turn_end = w->offer_at = NEVER;
+	w->now_cycles = clock_now();
+	timers_init(&w->timers);
+	__cds_wfcq_init(&w->inbox_head, &w->inbox_tail);
+	*err = trace_ring_init(&w->trace);
+	if (*err)
+		goto free_memory;
+	rq = replace_make_rq(policy, &rq_memory, err);
+	if (*err)
+		goto free_ring;
+	replace_adopt_rq(w, policy, rq, rq_memory, replace_gen());
+	return w;
+free_ring:
+	trace_ring_free(&w->trace);
+free_memory:
+	sys_free(memory);
+	return NULL;
+}
+
+/* 0 or an errno value; it runs then */
+static int start_worker(struct worker *w)
+{
+	int err = sys_fault(SYS_THREAD_CREATE) ? EAGAIN : sys.pthread_create(&w->thread, NULL, worker_main, w);
+
+	if (err)
+		return err;
+	sys_wait(&w->up, 0);
+	if (w->up > 0)
+		return 0;
+	sys.pthread_join(w->thread, NULL);
+	return -w->up;
+}
+
+static void free_workers(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		threads_worker_ends(workers[i]);
+		free_worker(workers[i]);
+	}
+}
+
+static void end_workers(unsigned n)
+{
+	__atomic_store_n(&idle_stopping, true, __ATOMIC_SEQ_CST);
+	for (unsigned i = 0; i < n; i++)
+		if (workers[i]->relief)
+			relief_wake(workers[i]);
+		else
+			idle_wake(workers[i]);
+	for (unsigned i = 0; i < n; i++)
+		sys.pthread_join(workers[i]->thread, NULL);
+}
+
+int workers_start(unsigned n, const struct stint_policy *policy, stint_ns quantum)
+{
+	int err = 0;
+
+	preempt_thread = (struct preempt_thread_ops){ turn_over, left, thread_over, worker_arrived };
+	runq_setup(quantum);
+	idle_setup();
+	__atomic_store_n(&idle_stopping, false, __ATOMIC_RELEASE);
+	for (unsigned i = 0; i < n; i++) {
+		workers[i] = make_worker(i, policy, &err);
+		if (err) {
+			free_workers(i);
+			return err;
+		}
+	}
+	nworkers = nregular = n;
+	for (unsigned i = 0; i < n; i++) {
+		err = start_worker(workers[i]);
+		if (err) {
+			end_workers(i);
+			free_workers(n);
+			nworkers = nregular = 0;
+			return err;
+		}
+	}
+	return 0;
+}
+
+/* by the monitor; not while the policy is replaced, which counts the workers */
+struct worker *worker_add_relief(void)
+{
+	struct worker *w = NULL;
+	int err = 0;
+
+	if (nworkers == WORKERS_MAX || !replace_hold())
+		return NULL;
+	w = make_worker(nworkers, workers[0]->policy, &err);
+	if (!err) {
+		w->relief = true;
+		workers[nworkers] = w;
+		err = start_worker(w);
+		if (err)
+			free_worker(w);
+	}
+	if (!err)
+		__atomic_store_n(&nworkers, nworkers + 1, __ATOMIC_RELEASE);
+	replace_let_go();
+	return err ? NULL : w;
+}
+
+void workers_stop(void)
+{
+	end_workers(nworkers);
+}
+
+void workers_free(void)
+{
+	replace_drop();
+	free_workers(nworkers);
+	nworkers = nregular = 0;
+}
+
+void workers_forget(void)
+{
+	nworkers = nregular = 0;
+	idle_setup();
+	replace_forget(0);
+}
+
+/* The queue begins anew, and has the running thread run again. What else was in it is not in this process. */
+void workers_after_fork(struct worker *w)
+{
+	stint_ns now = w->timed ? w->now : 0;
+
+	workers_forget();
+	workers[0] = w;
+	nworkers = nregular = 1;
+	w->id = 0;
+	w->lock = w->wanted = w->inside = w->kt->kicked = w->asleep = 0;
+	w->ready = 0;
+	timers_init(&w->timers);
+	__cds_wfcq_init(&w->inbox_head, &w->inbox_tail);
+	replace_forget(w->policy_gen);
+	memset(w->rq, 0, w->policy->rq_size);
+	if (w->policy->init)
+		w->policy->init(w->rq, runq_quantum);
+	memset(w->running->task.priv, 0, sizeof(w->running->task.priv));
+	w->policy->attach(w->rq, &w->running->task, now);
+	w->policy->pick_next(w->rq, now);
+	w->turn_end = w->offer_at = w->kt->turn_end = NEVER;
+}

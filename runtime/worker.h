@@ -1,0 +1,125 @@
+/*
+ * worker.h - workers: kernel threads that run the threads which are ready
+ *
+ * A worker has a run queue (the policy's), an inbox into which others put what they made ready for it, timers, and a kernel
+ * thread. Threads switch from one to the next directly; the worker's own stack is there for when nobody is ready.
+ *
+ * What becomes ready on a worker goes to that worker's queue; what a kernel thread of the program makes ready goes to the inbox of
+ * the worker where it ran last, or of one that sleeps. Who has nothing to do takes from others, and then sleeps: the first of
+ * the sleepers in the poller, the others on a word.
+ *
+ * Locks: w->lock protects the run queue and the fields beside it, and is held across a switch, so that nobody else takes a
+ * thread whose stack is still being left; it nests in nothing, a thread's lock excepted, and timers' locks nest in it.
+ */
+#ifndef STINT_WORKER_H
+#define STINT_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <urcu/wfcqueue.h>
+
+#include <stint/sched.h>
+
+#include "kthread.h"
+#include "thread.h"
+#include "timers.h"
+#include "trace.h"
+
+struct worker_stats {
+	uint64_t switches, preemptions, displaced, steals, stolen, wakeups, remote_wakeups, kicks, sleeps, reliefs;
+};
+
+struct worker {
+	/* the run queue; under its lock (worker.c), by the worker itself or a thief */
+	int inside;                     /* the worker has the lock; written by it alone */
+	int waits;                      /* it stands outside and waits for wanted to be over */
+	int wanted;                     /* somebody else has it, or waits for it, and has also: */
+	int lock;
+	unsigned ready;                 /* threads in rq; thieves peek */
+	const struct stint_policy *policy;
+	void *rq;
+	unsigned policy_gen;
+	bool timed;
+	stint_ns now;                   /* as last told to the policy */
+	uint64_t now_cycles;
+
+	/* the worker's own */
+	struct stint_thread *running;   /* NULL: none */
+	struct stint_thread *prev;      /* whose stack is being left; until worker_arrived() */
+	struct stint_thread *gone;      /* prev, and to be freed then */
+	struct stint_thread *handed;    /* picked, to be run from the worker's own stack */
+	uint64_t turn_end;              /* when the running one's turn is to be looked at, cycles; NEVER */
+	uint64_t turns, turn_of;        /* threads run; which of them turn_end was set for */
+	uint64_t offer_at;              /* when those who wait here are to be offered to a sleeper again, cycles; NEVER */
+	bool resched;                   /* the running one is to leave as soon as it can */
+	bool displaced;                 /* the running one is to leave at turn_end, if it has not done so before */
+	bool by_running;                /* what is being filed was made ready by the running thread */
+	struct kthread *kt;
+	struct arch_context native;     /* where the kernel thread's own stack goes on */
+	struct timers timers;
+	struct worker_stats stats;
+	struct trace_ring trace;
+	uint64_t made, freed;           /* threads, on this worker; read by others */
+	uint64_t next_id, ids_end;      /* for threads that it makes */
+	unsigned id;
+	uint64_t chance;
+
+	/* written by others */
+	struct cds_wfcq_tail inbox_tail __attribute__((aligned(64)));
+	struct __cds_wfcq_head inbox_head __attribute__((aligned(64)));
+	int asleep;                     /* 1: on this word; 2: in the poller. 0 by who wakes it */
+	int up;                         /* 1: it runs; negative: it cannot, and why; release */
+	bool relief;                    /* brought in for others (relief.c) */
+	struct worker *relieves;        /* a relief: for whom; by the monitor, NULL by itself; release, acquire */
+	uint64_t relieved_turns;        /* how far that one had got */
+	int relief_word;                /* bumped to wake it */
+	pthread_t thread;
+	void *rq_memory, *memory;       /* as they were allocated */
+};
+
+extern struct worker *workers[];
+extern unsigned nworkers;               /* grows when a relief is added; release, by the monitor */
+extern unsigned nregular;               /* those that are no reliefs; constant while threads live */
+
+/* the worker whose kernel thread we are on, or NULL. Preemption disabled, or outside calls. */
+static inline struct worker *worker_here(void)
+{
+	struct kthread *kt = kthread_here();
+
+	return kt ? kt->worker : NULL;
+}
+
+enum ready_op { READY_SPAWN, READY_WAKEUP };
+
+/* @t is ready now; it was away. Any kernel thread, preemption disabled or outside calls. */
+void worker_ready(struct stint_thread *t, enum ready_op op);
+
+void worker_ready_insig(struct stint_thread *t);        /* it has waited */
+
+/* the same for all in a list by next */
+void worker_ready_all(struct stint_thread *list);
+
+/* have the running thread looked at soon; to drain the inbox, to be cancelled. @always: also when a kick is on its way. */
+void worker_kick(struct worker *w);
+
+/* from its own context */
+void worker_arrived(void);
+bool worker_others_ready(const struct stint *root);     /* on the worker that runs @root */
+/* the chain from @s to @root, a thread, leaves: STATE_READY: yields; STATE_PAUSED: waits. Returns when it goes on. */
+void worker_leave(struct stint *s, struct stint *root, int how);
+
+#define WORKERS_MAX 256
+
+int workers_start(unsigned n, const struct stint_policy *policy, stint_ns quantum);     /* 0 or an errno value */
+void workers_stop(void);                        /* no thread lives; waits for them. They are still there to look at */
+void workers_free(void);                        /* and nobody looks any more */
+void workers_hand_out(struct stint_thread *list);      /* into inboxes; nobody is kicked */
+void workers_hand_out_kicking(struct stint_thread *list);
+struct worker *worker_add_relief(void);         /* NULL: it cannot be had */
+bool worker_run_one(struct worker *w);          /* on its own stack, until it comes back; false: nobody is ready */
+void workers_after_fork(struct worker *w);      /* it is the only one left, and its thread forked */
+void workers_forget(void);
+int workers_set_policy(const struct stint_policy *policy);     /* begins it; 0, EBUSY, ENOMEM, what init() said */
+int *workers_replacing(void);                   /* above 0 while some have not changed over; a word to wait on */
+
+#endif

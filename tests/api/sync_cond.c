@@ -1,0 +1,249 @@
+/*
+ * sync_cond.c - waiting for a condition: one signal moves one waiter, to the mutex and not to the CPU; none is lost with one that is
+ * stopped, cancelled, or too late
+ */
+#include "actors.h"
+
+#define ACTORS 6
+
+static stint_mutex_t m = STINT_MUTEX_INIT;
+static stint_cond_t c = STINT_COND_INIT;
+static int items, woken, order[ACTORS];
+
+static unsigned on_cond(void)
+{
+	return LOAD(c.waiters.n);
+}
+
+static unsigned on_mutex(void)
+{
+	return LOAD(m.waiters.n);
+}
+
+static void lock(void)
+{
+	CHECK_INT(stint_mutex_lock(&m), ==, 0);
+}
+
+static void unlock(void)
+{
+	CHECK_INT(stint_mutex_unlock(&m), ==, 0);
+}
+
+static void *consumes(void *arg)
+{
+	lock();
+	while (!items)
+		CHECK_INT(stint_cond_wait(&c, &m), ==, 0);
+	items--;
+	order[woken++] = (int)(intptr_t)arg;
+	unlock();
+	return arg;
+}
+
+static void start_consumers(struct actor *a, int n)
+{
+	woken = 0;
+	for (int i = 0; i < n; i++) {
+		start(&a[i], (enum kind)(i % KINDS), consumes, (void *)(intptr_t)i);
+		AWAIT(on_cond() == (unsigned)i + 1);
+	}
+}
+
+static void finish_in_order(struct actor *a, int n)
+{
+	for (int i = 0; i < n; i++)
+		finish(&a[i]);
+	CHECK_INT(woken, ==, n);
+	for (int i = 0; i < n; i++)
+		CHECK_INT(order[i], ==, i);
+}
+
+static void signals_one(void)
+{
+	struct actor a[ACTORS];
+
+	start_consumers(a, ACTORS);
+	for (unsigned left = ACTORS; left > 0; left--) {
+		lock();
+		items++;
+		CHECK_INT(stint_cond_signal(&c), ==, 0);
+		CHECK_INT(on_cond(), ==, left - 1);     /* that one, and it does not run before it can go on */
+		CHECK_INT(on_mutex(), ==, 1);
+		unlock();
+		AWAIT(LOAD(woken) == (int)(ACTORS - left + 1));
+	}
+	finish_in_order(a, ACTORS);
+}
+
+static void broadcasts_to_all(void)
+{
+	struct actor a[ACTORS];
+
+	start_consumers(a, ACTORS);
+	lock();
+	items = ACTORS;
+	CHECK_INT(stint_cond_broadcast(&c), ==, 0);
+	CHECK_INT(on_cond(), ==, 0);
+	CHECK_INT(on_mutex(), ==, ACTORS);
+	unlock();
+	finish_in_order(a, ACTORS);
+	/* the mutex not held meanwhile */
+	start_consumers(a, ACTORS);
+	lock();
+	items = ACTORS;
+	unlock();
+	CHECK_INT(stint_cond_broadcast(&c), ==, 0);
+	finish_in_order(a, ACTORS);
+	CHECK_INT(stint_cond_destroy(&c), ==, 0);
+	CHECK_INT(stint_mutex_destroy(&m), ==, 0);
+}
+
+/* nobody waits: it is not kept for later */
+static void is_forgotten(void)
+{
+	CHECK_INT(stint_cond_signal(&c), ==, 0);
+	CHECK_INT(stint_cond_broadcast(&c), ==, 0);
+	lock();
+	CHECK_INT(stint_cond_wait_timed(&c, &m, STINT_MS(1)), ==, ETIMEDOUT);
+	CHECK_INT(stint_cond_wait_timed(&c, &m, 0), ==, ETIMEDOUT);
+	unlock();
+}
+
+/* --- in time ----------------------------------------------------------------------------------- */
+
+static void *waits_in_time(void *arg)
+{
+	int64_t before = now_ns();
+	int r;
+
+	lock();
+	r = stint_cond_wait_timed(&c, &m, STINT_MS(20));
+	if (r)
+		CHECK_INT(now_ns() - before, >=, STINT_MS(20));
+	unlock();       /* it has it, whatever the answer */
+	(void)arg;
+	return (void *)(intptr_t)r;
+}
+
+static void times_out(enum kind kind)
+{
+	struct actor a;
+
+	start(&a, kind, waits_in_time, NULL);
+	CHECK_INT((intptr_t)finish(&a), ==, ETIMEDOUT);
+	CHECK_INT(on_cond(), ==, 0);
+}
+
+/* signalled in time, although the mutex came later */
+static void signal_counts(enum kind kind)
+{
+	struct actor a;
+
+	start(&a, kind, waits_in_time, NULL);
+	AWAIT(on_cond() == 1);
+	lock();
+	CHECK_INT(stint_cond_signal(&c), ==, 0);
+	CHECK_INT(on_mutex(), ==, 1);
+	sleep_ns(STINT_MS(40));
+	CHECK_INT(on_mutex(), ==, 1);
+	unlock();
+	CHECK_INT((intptr_t)finish(&a), ==, 0);
+}
+
+/* the time is up while others have the mutex: it waits for that */
+static void returns_with_mutex(enum kind kind)
+{
+	struct actor a;
+
+	start(&a, kind, waits_in_time, NULL);
+	AWAIT(on_cond() == 1);
+	lock();
+	AWAIT(on_mutex() == 1);
+	unlock();
+	CHECK_INT((intptr_t)finish(&a), ==, ETIMEDOUT);
+}
+
+/* --- calls ------------------------------------------------------------------------------------- */
+
+static void *waits(void *arg)
+{
+	lock();
+	CHECK_INT(stint_cond_wait(&c, &m), ==, 0);
+	unlock();
+	return arg;
+}
+
+/* one that is stopped holds nothing, is nowhere, and returns when it goes on: what it waits for may have come */
+static void call_is_stopped(void)
+{
+	stint_t *call = stint_launch(waits, &call, STINT_MS(2));
+
+	CHECK(call);
+	CHECK_INT(stint_state(call), ==, STINT_TIMED_OUT);
+	CHECK_INT(on_cond(), ==, 0);
+	CHECK_INT(stint_mutex_trylock(&m), ==, 0);
+	CHECK_INT(stint_resume(call, STINT_MS(2)), ==, ETIMEDOUT);      /* at the mutex */
+	unlock();
+	CHECK_INT(stint_resume(call, STINT_FOREVER), ==, 0);
+	CHECK(stint_result(call) == &call);
+	stint_free(call);
+	call = stint_launch(waits, NULL, STINT_MS(2));
+	CHECK(call);
+	CHECK_INT(stint_cancel(call), ==, 0);
+	stint_free(call);
+	CHECK_INT(on_cond(), ==, 0);
+	CHECK_INT(stint_mutex_destroy(&m), ==, 0);
+}
+
+static int launched;
+
+static void *is_cancelled(void *arg)
+{
+	stint_t *call = stint_launch(waits, NULL, STINT_MS(30));
+
+	CHECK(call);
+	CHECK_INT(stint_state(call), ==, STINT_TIMED_OUT);
+	CHECK_INT(stint_cancel(call), ==, 0);
+	stint_free(call);
+	STORE(launched, 1);
+	return arg;
+}
+
+/* signalled, but stopped before it got the mutex, and never seen again: then the next one is signalled */
+static void signal_is_passed_on(enum kind kind)
+{
+	struct actor first, second;
+
+	STORE(launched, 0);
+	start(&first, KERNEL, is_cancelled, NULL);
+	AWAIT(on_cond() == 1);
+	start(&second, kind, waits, NULL);
+	AWAIT(on_cond() == 2);
+	lock();
+	CHECK_INT(stint_cond_signal(&c), ==, 0);
+	AWAIT(LOAD(launched));
+	CHECK_INT(on_cond(), ==, 0);
+	CHECK_INT(on_mutex(), ==, 1);
+	unlock();
+	finish(&first);
+	finish(&second);
+	CHECK_INT(stint_mutex_destroy(&m), ==, 0);
+}
+
+int main(void)
+{
+	test_watchdog();
+	CHECK(!stint_unsupported());
+	signals_one();
+	broadcasts_to_all();
+	is_forgotten();
+	for (int kind = 0; kind < KINDS; kind++) {
+		times_out((enum kind)kind);
+		signal_counts((enum kind)kind);
+		returns_with_mutex((enum kind)kind);
+		signal_is_passed_on((enum kind)kind);
+	}
+	call_is_stopped();
+	return 0;
+}

@@ -1,0 +1,353 @@
+/*
+ * thread_turns.c - who runs when: order of yields, sleeps that are not too short, shares by weight, priorities, a hog that does not
+ * starve others, wake-ups that do not wait for the end of a long turn
+ */
+#include "../test.h"
+
+#include <pthread.h>
+
+#include <stint.h>
+
+static void start(unsigned workers, const char *policy, stint_ns quantum)
+{
+	struct stint_config config = { .size = sizeof(config), .workers = workers, .policy = policy, .quantum = quantum };
+
+	CHECK_INT(stint_start(&config), ==, 0);
+}
+
+static void stop(void)
+{
+	int err;
+
+	while ((err = stint_stop()) == EBUSY)
+		sleep_ns(200000);
+	CHECK_INT(err, ==, 0);
+}
+
+static void join_all(stint_thread_t **t, int n)
+{
+	for (int i = 0; i < n; i++)
+		CHECK_INT(stint_thread_join(t[i], NULL), ==, 0);
+}
+
+/* --- yields ------------------------------------------------------------------------------------ */
+
+#define YIELDERS 5
+#define ROUNDS 40
+
+static int order[YIELDERS * ROUNDS], nordered;
+
+static void *notes_and_yields(void *arg)
+{
+	for (int i = 0; i < ROUNDS; i++) {
+		order[nordered++] = (int)(long)arg;
+		stint_thread_yield();
+	}
+	return NULL;
+}
+
+static void *makes_yielders(void *arg)
+{
+	stint_thread_t *t[YIELDERS];
+
+	for (long i = 0; i < YIELDERS; i++)
+		CHECK_INT(stint_thread_create(&t[i], NULL, notes_and_yields, (void *)i), ==, 0);
+	join_all(t, YIELDERS);
+	return arg;
+}
+
+/* one worker, nobody preempted (the quantum is long): strictly in turn */
+static void yields_in_order(const char *policy)
+{
+	stint_thread_t *t;
+
+	start(1, policy, STINT_S(10));
+	nordered = 0;
+	CHECK_INT(stint_thread_create(&t, NULL, makes_yielders, NULL), ==, 0);
+	join_all(&t, 1);
+	CHECK_INT(nordered, ==, YIELDERS * ROUNDS);
+	for (int i = 0; i < nordered; i++)
+		CHECK_INT(order[i], ==, i % YIELDERS);
+	stop();
+}
+
+/* --- sleeps ------------------------------------------------------------------------------------ */
+
+static void *sleeps(void *arg)
+{
+	for (int i = 1; i < 12; i++) {
+		stint_ns span = STINT_US(1) << i;
+		int64_t begin = now_ns();
+
+		stint_thread_sleep(span);
+		CHECK_INT(now_ns() - begin, >=, span);
+		stint_thread_sleep(0);
+		stint_thread_sleep(-5);
+	}
+	return arg;
+}
+
+/* who sleeps less wakes first */
+static void *sleeps_and_notes(void *arg)
+{
+	stint_thread_sleep(STINT_MS(10 + 15 * (10 - (long)arg)));
+	order[__atomic_fetch_add(&nordered, 1, __ATOMIC_RELAXED)] = (int)(long)arg;
+	return NULL;
+}
+
+static void sleepers(unsigned workers)
+{
+	stint_thread_t *t[30];
+
+	start(workers, "fair", 0);
+	for (int i = 0; i < 30; i++)
+		CHECK_INT(stint_thread_create(&t[i], NULL, sleeps, NULL), ==, 0);
+	join_all(t, 30);
+	sleeps(NULL);           /* a kernel thread, too */
+	stop();
+}
+
+static void wake_in_order(void)
+{
+	stint_thread_t *t[10];
+
+	start(1, "rr", 0);
+	nordered = 0;
+	for (long i = 0; i < 10; i++)
+		CHECK_INT(stint_thread_create(&t[i], NULL, sleeps_and_notes, (void *)i), ==, 0);
+	join_all(t, 10);
+	CHECK_INT(nordered, ==, 10);
+	/* made within less than the 15 ms between them, if the machine did not stand still; then in order */
+	for (int i = 1; i < 10; i++)
+		CHECK_INT(order[i], ==, 9 - i);
+	stop();
+}
+
+/* --- shares ------------------------------------------------------------------------------------ */
+
+#define TURNS 60
+
+static volatile int leave;
+
+static void *works(void *arg)
+{
+	while (!leave)
+		;
+	return arg;
+}
+
+/* until each has had many turns; what each got is as the policy sees it, or another program's load would count */
+static void run(struct stint_thread_attr *attr, int n, int64_t *got)
+{
+	stint_thread_t *t[4];
+	struct stint_usage u;
+
+	leave = 0;
+	for (int i = 0; i < n; i++)
+		CHECK_INT(stint_thread_create(&t[i], &attr[i], works, NULL), ==, 0);
+	for (int i = 0; i < n; i++) {
+		do {
+			sleep_ns(1000000);
+			CHECK_INT(stint_thread_usage(t[i], &u), ==, 0);
+		} while (u.preemptions < TURNS);
+	}
+	for (int i = 0; i < n; i++) {
+		CHECK_INT(stint_thread_usage(t[i], &u), ==, 0);
+		got[i] = u.cpu_ns;
+	}
+	leave = 1;
+	join_all(t, n);
+}
+
+/* four to one: at least two and a half; and the light one does get some */
+static void weights(void)
+{
+	struct stint_thread_attr attr[2] = { { .size = sizeof(attr[0]), .weight = 4096 },
+		                             { .size = sizeof(attr[0]), .weight = 1024 } };
+	int64_t got[2];
+
+	start(1, "fair", STINT_US(500));
+	run(attr, 2, got);
+	CHECK_INT(got[0] * 10, >=, got[1] * 25);
+	CHECK_INT(got[1] * 10, >=, got[0]);
+	stop();
+}
+
+/* equal ones get equal shares: nobody less than half of another's */
+static void equals(const char *policy)
+{
+	struct stint_thread_attr attr[4];
+	int64_t got[4];
+
+	for (int i = 0; i < 4; i++)
+		attr[i] = (struct stint_thread_attr){ .size = sizeof(attr[0]) };
+	start(1, policy, STINT_US(500));
+	run(attr, 4, got);
+	for (int i = 1; i < 4; i++) {
+		CHECK_INT(got[i] * 2, >=, got[0]);
+		CHECK_INT(got[0] * 2, >=, got[i]);
+	}
+	stop();
+}
+
+/* --- priorities -------------------------------------------------------------------------------- */
+
+static void *notes(void *arg)
+{
+	order[nordered++] = (int)(long)arg;
+	return NULL;
+}
+
+static void *makes_by_priority(void *arg)
+{
+	static const int priorities[] = { 3, -100, 127, 0, 50, -128, 4 };
+	static const int expected[] = { 127, 50, 4, 3, 0, -100, -128 };
+	struct stint_thread_attr attr = { .size = sizeof(attr) };
+	stint_thread_t *t[7];
+
+	/* it has the highest itself, so that they gather */
+	for (int i = 0; i < 7; i++) {
+		attr.priority = priorities[i];
+		CHECK_INT(stint_thread_create(&t[i], &attr, notes, (void *)(long)priorities[i]), ==, 0);
+	}
+	CHECK_INT(nordered, ==, 0);
+	join_all(t, 7);
+	for (int i = 0; i < 7; i++)
+		CHECK_INT(order[i], ==, expected[i]);
+	return arg;
+}
+
+static void priorities(void)
+{
+	struct stint_thread_attr attr = { .size = sizeof(attr), .priority = STINT_PRIORITY_MAX };
+	stint_thread_t *t;
+
+	start(1, "prio", STINT_MS(5));
+	nordered = 0;
+	CHECK_INT(stint_thread_create(&t, &attr, makes_by_priority, NULL), ==, 0);
+	join_all(&t, 1);
+	stop();
+}
+
+/* a higher one displaces a hog at once, not when its turn of ten seconds is over */
+static int said;
+
+static void *says(void *arg)
+{
+	__atomic_store_n(&said, 1, __ATOMIC_RELEASE);
+	return arg;
+}
+
+static void *makes_and_waits(void *arg)
+{
+	struct stint_thread_attr attr = { .size = sizeof(attr), .priority = 10 };
+	stint_thread_t *t;
+
+	CHECK_INT(stint_thread_create(&t, &attr, says, NULL), ==, 0);
+	while (!__atomic_load_n(&said, __ATOMIC_ACQUIRE))
+		;
+	CHECK_INT(stint_thread_join(t, NULL), ==, 0);
+	return arg;
+}
+
+static void displaces(bool from_outside)
+{
+	struct stint_thread_attr attr = { .size = sizeof(attr), .priority = 10 };
+	stint_thread_t *t[2];
+
+	start(1, "prio", STINT_S(10));
+	said = leave = 0;
+	if (!from_outside) {
+		CHECK_INT(stint_thread_create(&t[0], NULL, makes_and_waits, NULL), ==, 0);
+		join_all(t, 1);
+	} else {
+		CHECK_INT(stint_thread_create(&t[0], NULL, works, NULL), ==, 0);
+		sleep_ns(2000000);
+		CHECK_INT(stint_thread_create(&t[1], &attr, says, NULL), ==, 0);
+		join_all(&t[1], 1);
+		leave = 1;
+		join_all(t, 1);
+	}
+	stop();
+}
+
+/* --- nobody is kept waiting by a hog ------------------------------------------------------------ */
+
+static void *hog(void *arg)
+{
+	while (!__atomic_load_n(&said, __ATOMIC_ACQUIRE))
+		;
+	return arg;
+}
+
+static void *sleeps_and_says(void *arg)
+{
+	for (int i = 0; i < 10; i++)
+		stint_thread_sleep(STINT_MS(1));
+	return says(arg);
+}
+
+/* the hogs end only when the sleeper has had its turns */
+static void among_hogs(unsigned workers, const char *policy)
+{
+	stint_thread_t *t[9];
+
+	start(workers, policy, STINT_MS(1));
+	said = 0;
+	for (int i = 0; i < 8; i++)
+		CHECK_INT(stint_thread_create(&t[i], NULL, hog, NULL), ==, 0);
+	CHECK_INT(stint_thread_create(&t[8], NULL, sleeps_and_says, NULL), ==, 0);
+	join_all(t, 9);
+	stop();
+}
+
+/* A thread that is ready goes on on whatever worker is free, also when turns never end: the maker computes until it has. */
+static void *makes_at_random_times(void *arg)
+{
+	struct rng r;
+
+	rng_seed(&r, (uint64_t)(uintptr_t)arg);
+	for (int i = 0; i < 300; i++) {
+		stint_thread_t *t;
+
+		said = 0;
+		CHECK_INT(stint_thread_create(&t, NULL, says, NULL), ==, 0);
+		while (!__atomic_load_n(&said, __ATOMIC_ACQUIRE))
+			;
+		CHECK_INT(stint_thread_join(t, NULL), ==, 0);
+		spin_ns((int64_t)rng_below(&r, 120000));
+	}
+	return NULL;
+}
+
+static void free_workers_help(const char *policy)
+{
+	stint_thread_t *t;
+
+	start(2, policy, STINT_S(10));
+	CHECK_INT(stint_thread_create(&t, NULL, makes_at_random_times, (void *)(uintptr_t)test_seed()), ==, 0);
+	join_all(&t, 1);
+	stop();
+}
+
+int main(void)
+{
+	test_watchdog();
+	yields_in_order("fifo");
+	yields_in_order("rr");
+	sleepers(1);
+	sleepers(3);
+	wake_in_order();
+	weights();
+	equals("fair");
+	priorities();
+	displaces(false);
+	displaces(true);
+	among_hogs(1, "rr");
+	among_hogs(1, "fair");
+	among_hogs(1, "mlfq");
+	among_hogs(3, "fair");
+	free_workers_help("rr");
+	free_workers_help("fifo");
+	return 0;
+}
