@@ -1,4 +1,4 @@
-# tools/local.mk - the stint command
+# tools/local.mk - the stint command, and what gdb reads
 
 bin_PROGRAMS += stint
 stint_SOURCES = \
@@ -7,6 +7,8 @@ stint_SOURCES = \
 	tools/stint.c \
 	tools/tools.h
 stint_LDADD = libstint.la
+
+dist_pkgdata_DATA += tools/stint-gdb.py
 
 # libtool fixes run path and libdir when it is configured. These fix them again, so that after "make install prefix=DIR" the
 # command finds the library it was installed with.

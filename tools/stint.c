@@ -103,6 +103,31 @@ free_call:
 	return ret;
 }
 
+/* What threads get: the runtime is started as the first thread of a program would start it. */
+static int print_threads(void)
+{
+	struct stint_config c = { .size = sizeof(c) };
+	int err = stint_start(NULL);
+
+	if (err) {
+		printf("threads            do not work: %s\n", stint_why());
+		return 1;
+	}
+	err = stint_config_get(&c);
+	if (err) {
+		fprintf(stderr, "stint: stint_config_get: %s\n", strerror(err));
+		return 1;
+	}
+	printf("threads            work\n");
+	printf("workers            %u\n", c.workers);
+	printf("quantum            %.3f ms\n", (double)c.quantum / 1e6);
+	printf("policy             %s\n", c.policy);
+	err = stint_stop();
+	if (err)
+		fprintf(stderr, "stint: stint_stop: %s\n", strerror(err));
+	return err ? 1 : 0;
+}
+
 static void print_policies(void)
 {
 	const struct stint_policy *p;
@@ -133,7 +158,7 @@ static int info(int argc, char **argv)
 	                  sizeof(clock)));
 	print_policies();
 	printf("calls              %s%s\n", why ? "do not work: " : "work", why ? why : "");
-	return why ? 1 : print_call(caught_before);
+	return why ? 1 : print_call(caught_before) | print_threads();
 }
 
 static const struct command {
@@ -179,10 +204,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "COMMAND [ARGUMENT...]",
-	.doc = "Tell about stint, preemptible function calls, and try scheduling policies.\v"
+	.doc = "Tell about stint, preemptible calls and threads, and try scheduling policies.\v"
 	       "Commands:\n"
-	       "  info    versions, and whether calls work in this environment; if they do not, it says why "
-	       "and the exit status is 1\n"
+	       "  info    versions, whether calls and threads work in this environment, and with what settings; if they "
+	       "do not, it says why and the exit status is 1\n"
 	       "  sim     run a scheduling policy over a workload in virtual time; stint sim --help says more",
 };
 
