@@ -52,9 +52,10 @@ static void lock(void *object)
 {
 	stint_sem_t *s = object;
 	uint64_t state = look(s);
+	unsigned turns = 0;
 
 	while ((state & LOCKED) || !change(s, &state, state | LOCKED)) {
-		arch_relax();
+		spin_pause(&turns);
 		state = look(s);
 	}
 }
@@ -73,56 +74,51 @@ static void wake(struct wait_list *woken)
 	}
 }
 
-/* hand out what has been counted, and let go of the lock when there is nothing to hand out or nobody who waits */
+static unsigned serve(stint_sem_t *s, unsigned n, struct wait_list *woken)
+{
+	unsigned served = 0;
+
+	for (; served < n && s->waiters.first; served++)
+		wait_list_add(woken, waitq_take(&s->waiters), 0);
+	return served;
+}
+
+/*
+ * Hand out what has been counted, say whether somebody still waits, and let go of the lock, in one step. Where somebody has just come who
+ * waits, WAITED may not be set yet: then others take from the count as well, and it must be set before anything is handed out.
+ */
 static void unlock(void *object)
 {
 	stint_sem_t *s = object;
 	uint64_t state = look(s), next;
+	unsigned served = 0;
 	struct wait_list woken;
 
 	wait_list_init(&woken);
-	do {
-		while (count_of(state) && (state & WAITED)) {
-			next = s->waiters.n > 1 ? state - 1 : (state - 1) & ~WAITED;
-			if (change(s, &state, next)) {
-				wait_list_add(&woken, waitq_take(&s->waiters), 0);
-				state = next;
-			}
-		}
-	} while (!change(s, &state, state & ~LOCKED));
+	for (;;) {
+		if (state & WAITED)
+			served += serve(s, count_of(state) - served, &woken);
+		next = (state - served) & ~(WAITED | LOCKED);
+		if (s->waiters.first)
+			next |= (state & WAITED) || !count_of(state) ? WAITED : WAITED | LOCKED;
+		if (!change(s, &state, next))
+			continue;
+		if (!(next & LOCKED))
+			break;
+		state = next;
+	}
 	if (woken.first)
 		wake(&woken);
 }
 
 static int enter(void *object, struct stint_waiter *w, struct wait_list *woken)
 {
-	stint_sem_t *s = object;
-	uint64_t state = look(s);
-
 	(void)w;
 	(void)woken;
-	while (!(state & WAITED)) {
-		if (count_of(state)) {
-			if (change(s, &state, state - 1))
-				return 0;
-		} else if (change(s, &state, state | WAITED)) {
-			break;
-		}
-	}
-	return MUST_WAIT;
+	return take(object) ? 0 : MUST_WAIT;
 }
 
-static void leave(void *object, struct stint_waiter *w, struct wait_list *woken)
-{
-	stint_sem_t *s = object;
-
-	(void)w;
-	(void)woken;
-	if (!s->waiters.first)
-		__atomic_and_fetch(&s->state, ~WAITED, __ATOMIC_RELAXED);
-}
-
-static const struct wait_class sem_class = { PARK_SEM, enter, leave, lock, unlock };
+static const struct wait_class sem_class = { PARK_SEM, enter, NULL, lock, unlock };
 
 static __attribute__((noinline)) int wait_for_one(stint_sem_t *s, stint_ns timeout, const void *caller)
 {
