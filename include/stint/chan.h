@@ -1,9 +1,9 @@
 /*
  * stint/chan.h - channels: queues of fixed-size elements between threads
  *
- * Many may send and receive at once, threads of the runtime, kernel threads and calls. Elements are copied; those of one sender
- * arrive in the order they were sent; who waits is served in the order it came. Between all functions but free, any pair
- * may run at once; free only when nobody uses the channel any more.
+ * Many may send and receive at once, threads of the runtime, kernel threads and calls. Elements are copied;
+ * those of one sender arrive in the order they were sent; who waits is served in the order it came. Between
+ * all functions but free, any pair may run at once; free only when nobody uses the channel any more.
  */
 #ifndef STINT_CHAN_H
 #define STINT_CHAN_H
@@ -20,11 +20,11 @@ extern "C" {
 typedef struct stint_chan stint_chan_t;
 
 /*
- * stint_chan_create - a channel for elements of @elem_size bytes (0: signals only), of which it holds @capacity; 0: a
- * sender waits for its receiver
+ * stint_chan_create - a channel for elements of @elem_size bytes (0: signals only), of which it holds
+ * @capacity; 0: a sender waits for its receiver
  *
- * Return:  a handle; NULL with errno ENOMEM, EINVAL (the sizes multiply to more than memory can be), or what stint_launch() fails
- *          with where the library cannot start.
+ * Return:  a handle; NULL with errno ENOMEM, EINVAL (the sizes multiply to more than memory can be), or what
+ *          stint_launch() fails with where the library cannot start.
  * Context: any thread, any call (it does not belong to the call). Not from a signal handler.
  * Owner:   the caller's, until stint_chan_free().
  */
@@ -33,9 +33,11 @@ STINT_API stint_chan_t *stint_chan_create(size_t elem_size, size_t capacity);
 /*
  * stint_chan_send, stint_chan_recv - hand over one element, wait if need be
  *
- * @elem may be NULL: zeros are sent; what is received is dropped. The timed ones wait at most that span; 0: do not wait.
+ * @elem may be NULL: zeros are sent; what is received is dropped. The timed ones wait at most that span; 0:
+ * do not wait.
  *
- * Return:  0; EPIPE: it is closed (recv: and empty, *@elem is zeroed); ETIMEDOUT; EINVAL (@c NULL, span negative).
+ * Return:  0; EPIPE: it is closed (recv: and empty, *@elem is zeroed); ETIMEDOUT; EINVAL (@c NULL, span
+ *          negative).
  * Context: any thread, any call: a thread is parked, a kernel thread sleeps. Not from a signal handler.
  */
 STINT_API int stint_chan_send(stint_chan_t *c, const void *elem);
@@ -44,7 +46,8 @@ STINT_API int stint_chan_send_timed(stint_chan_t *c, const void *elem, stint_ns 
 STINT_API int stint_chan_recv_timed(stint_chan_t *c, void *elem, stint_ns timeout);
 
 /*
- * stint_chan_close - nothing more is sent. Waiting senders get EPIPE, receivers get what it still holds, then EPIPE.
+ * stint_chan_close - nothing more is sent. Waiting senders get EPIPE, receivers get what it still holds, then
+ * EPIPE.
  *
  * Return: 0; EPIPE: it was closed; EINVAL: NULL. Context: any thread, any call; does not wait.
  */
@@ -69,12 +72,12 @@ struct stint_select_case {
 /*
  * stint_select - wait until one of @n cases can go on, and do it
  *
- * Of several that can at once one is chosen by chance, so none starves. A closed channel is ready, with result EPIPE. The same
- * channel may stand in several cases, for sending and receiving.
+ * Of several that can at once one is chosen by chance, so none starves. A closed channel is ready, with
+ * result EPIPE. The same channel may stand in several cases, for sending and receiving.
  *
- * Return:  0 with *@chosen set (if not NULL) and that case's result; ETIMEDOUT (also with a @timeout of 0 when none was ready);
- *          EINVAL (@cases NULL with @n > 0, an op that is none, @n above STINT_SELECT_MAX, @timeout negative); ENOMEM (not with
- *          up to four cases).
+ * Return:  0 with *@chosen set (if not NULL) and that case's result; ETIMEDOUT (also with a @timeout of 0
+ *          when none was ready); EINVAL (@cases NULL with @n > 0, an op that is none, @n above
+ *          STINT_SELECT_MAX, @timeout negative); ENOMEM (not with up to four cases).
  * Context: as stint_chan_send().
  */
 #define STINT_SELECT_MAX 1024

@@ -1,22 +1,23 @@
 /*
  * stint/sync.h - locks and the like, between threads of the runtime and kernel threads alike
  *
- * Whoever waits is served in the order in which it came. A thread that waits is parked and its worker runs others; a kernel
- * thread sleeps; a call on a kernel thread stays stoppable by its deadline. Objects are plain memory: initialise them with
- * STINT_..._INIT or all zeros, and destroy them when nobody uses them any more (which only checks). They must not be
- * copied or moved in use, nor shared between processes; in a forked child, those that other threads held, waited for, or were
- * just using are to be initialised anew. Who has just been served, by an unlock, signal, post or done, may destroy the object: whoever
- * served it touches it no more.
+ * Whoever waits is served in the order in which it came. A thread that waits is parked and its worker runs
+ * others; a kernel thread sleeps; a call on a kernel thread stays stoppable by its deadline. Objects are
+ * plain memory: initialise them with STINT_..._INIT or all zeros, and destroy them when nobody uses them any
+ * more (which only checks). They must not be copied or moved in use, nor shared between processes; in a
+ * forked child, those that other threads held, waited for, or were just using are to be initialised anew. Who
+ * has just been served, by an unlock, signal, post or done, may destroy the object: whoever served it touches
+ * it no more.
  *
- * A _timed function waits at most for its last argument, a span; 0 tries once, STINT_FOREVER waits for ever; negative spans
- * are EINVAL. The plain one is the timed one with STINT_FOREVER.
+ * A _timed function waits at most for its last argument, a span; 0 tries once, STINT_FOREVER waits for ever;
+ * negative spans are EINVAL. The plain one is the timed one with STINT_FOREVER.
  *
- * Owner of a mutex or of a lock for writing is the innermost call that runs, or the thread if it runs no call. What a call or
- * thread that is cancelled holds is not unlocked: use stint_defer().
+ * Owner of a mutex or of a lock for writing is the innermost call that runs, or the thread if it runs no
+ * call. What a call or thread that is cancelled holds is not unlocked: use stint_defer().
  *
- * Context of all: any thread, any call; not from a signal handler, but for sem_post. Those that may wait switch. A thread is
- * not preempted inside them. One that waits is stopped by the deadline of a call around it and by a cancel; it then gives up its
- * place, and goes on as the last.
+ * Context of all: any thread, any call; not from a signal handler, but for sem_post. Those that may wait
+ * switch. A thread is not preempted inside them. One that waits is stopped by the deadline of a call around
+ * it and by a cancel; it then gives up its place, and goes on as the last.
  */
 #ifndef STINT_SYNC_H
 #define STINT_SYNC_H
@@ -43,8 +44,8 @@ struct stint_waitq {
 /*
  * stint_mutex - mutual exclusion; not recursive
  *
- * Return:  lock: 0; EDEADLK (the caller has it). trylock: 0, EBUSY. timed: also ETIMEDOUT, EINVAL. unlock: 0; EPERM (the caller
- *          does not have it). destroy: 0; EBUSY (held or waited for).
+ * Return:  lock: 0; EDEADLK (the caller has it). trylock: 0, EBUSY. timed: also ETIMEDOUT, EINVAL. unlock: 0;
+ *          EPERM (the caller does not have it). destroy: 0; EBUSY (held or waited for).
  */
 typedef struct stint_mutex {
 	uintptr_t owner;                /* identity of the holder; bit 0: somebody waits */
@@ -59,11 +60,11 @@ STINT_API int stint_mutex_unlock(stint_mutex_t *m);
 STINT_API int stint_mutex_destroy(stint_mutex_t *m);
 
 /*
- * stint_cond - wait, with the mutex given up meanwhile, until signalled. It is held again on return, whatever that is. May
- * wake without a signal: test the condition in a loop.
+ * stint_cond - wait, with the mutex given up meanwhile, until signalled. It is held again on return, whatever
+ * that is. May wake without a signal: test the condition in a loop.
  *
- * Return:  wait: 0; EPERM (the caller does not have @m); EINVAL (others wait with another mutex). timed: also ETIMEDOUT.
- *          signal, broadcast: 0. destroy: 0; EBUSY (waited for).
+ * Return:  wait: 0; EPERM (the caller does not have @m); EINVAL (others wait with another mutex). timed: also
+ *          ETIMEDOUT. signal, broadcast: 0. destroy: 0; EBUSY (waited for).
  */
 typedef struct stint_cond {
 	struct stint_waitq waiters;
@@ -78,11 +79,12 @@ STINT_API int stint_cond_broadcast(stint_cond_t *c);
 STINT_API int stint_cond_destroy(stint_cond_t *c);
 
 /*
- * stint_rwlock - many readers or one writer. A waiting writer keeps later readers out, so neither side starves; a reader must not
- * lock it for reading again meanwhile.
+ * stint_rwlock - many readers or one writer. A waiting writer keeps later readers out, so neither side
+ * starves; a reader must not lock it for reading again meanwhile.
  *
- * Return:  locks: 0; EDEADLK (the caller has it for writing); EAGAIN (too many readers). try: 0, EBUSY. timed: also ETIMEDOUT,
- *          EINVAL. unlock: 0; EPERM (not locked, or by another writer). destroy: 0; EBUSY.
+ * Return:  locks: 0; EDEADLK (the caller has it for writing); EAGAIN (too many readers). try: 0, EBUSY.
+ *          timed: also ETIMEDOUT, EINVAL. unlock: 0; EPERM (not locked, or by another writer). destroy: 0;
+ *          EBUSY.
  */
 typedef struct stint_rwlock {
 	struct stint_waitq waiters;
@@ -103,8 +105,8 @@ STINT_API int stint_rwlock_destroy(stint_rwlock_t *l);
 /*
  * stint_sem - a counting semaphore
  *
- * Return:  wait: 0. trywait: 0, EAGAIN. timed: also ETIMEDOUT, EINVAL. post: 0; EOVERFLOW. destroy: 0; EBUSY (waited for).
- *          init: 0; EINVAL (@value above INT_MAX). value: the count.
+ * Return:  wait: 0. trywait: 0, EAGAIN. timed: also ETIMEDOUT, EINVAL. post: 0; EOVERFLOW. destroy: 0; EBUSY
+ *          (waited for). init: 0; EINVAL (@value above INT_MAX). value: the count.
  */
 typedef struct stint_sem {
 	struct stint_waitq waiters;
@@ -123,8 +125,9 @@ STINT_API int stint_sem_destroy(stint_sem_t *s);
 /*
  * stint_barrier - wait until @count have come; then it begins anew
  *
- * Return:  init: 0; EINVAL (@count 0). wait: 0; STINT_BARRIER_LAST for the one that came last; EINVAL (not initialised). timed:
- *          also ETIMEDOUT (it has not come, then), EINVAL. destroy: 0; EBUSY (waited at).
+ * Return:  init: 0; EINVAL (@count 0). wait: 0; STINT_BARRIER_LAST for the one that came last; EINVAL (not
+ *          initialised). timed: also ETIMEDOUT (it has not come, then), EINVAL. destroy: 0; EBUSY (waited
+ *          at).
  */
 #define STINT_BARRIER_LAST (-1)
 typedef struct stint_barrier {
@@ -139,8 +142,8 @@ STINT_API int stint_barrier_wait_timed(stint_barrier_t *b, stint_ns timeout);
 STINT_API int stint_barrier_destroy(stint_barrier_t *b);
 
 /*
- * stint_once - run @fn the first time only; who comes meanwhile waits until it is done. If the one that runs it is cancelled, the
- * next one runs it.
+ * stint_once - run @fn the first time only; who comes meanwhile waits until it is done. If the one that runs
+ * it is cancelled, the next one runs it.
  *
  * Return:  0; EINVAL (@fn NULL); EDEADLK (from @fn itself). timed: also ETIMEDOUT: another one is still at it.
  */
@@ -157,8 +160,8 @@ STINT_API int stint_once_run_timed(stint_once_t *o, void (*fn)(void), stint_ns t
 /*
  * stint_waitgroup - wait until a count is 0
  *
- * Return:  add: 0; EINVAL (the count would be negative), EOVERFLOW. done (add of -1): the same. wait: 0. timed: also ETIMEDOUT,
- *          EINVAL. destroy: 0; EBUSY (waited for).
+ * Return:  add: 0; EINVAL (the count would be negative), EOVERFLOW. done (add of -1): the same. wait: 0.
+ *          timed: also ETIMEDOUT, EINVAL. destroy: 0; EBUSY (waited for).
  */
 typedef struct stint_waitgroup {
 	struct stint_waitq waiters;

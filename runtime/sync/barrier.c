@@ -1,8 +1,8 @@
 /*
  * barrier.c - wait until all have come
  *
- * The last to come takes the others out of the queue, so the next round may begin before they have woken. One that gives up has
- * not come; one that was stopped comes again.
+ * The last to come takes the others out of the queue, so the next round may begin before they have woken. One
+ * that gives up has not come; one that was stopped comes again.
  */
 #include "wait.h"
 

@@ -1,21 +1,22 @@
 /*
  * chan.c - channels: making them, sending, receiving, closing
  *
- * The shortest way between two threads is one spin lock for each operation: the element goes from stack to stack if somebody
- * waits for it, through the ring if not.
+ * The shortest way between two threads is one spin lock for each operation: the element goes from stack to
+ * stack if somebody waits for it, through the ring if not.
  *
- * The memory is the program's like a lock's, not the ledger's: a call that makes a channel for others may be cancelled.
+ * The memory is the program's like a lock's, not the ledger's: a call that makes a channel for others may be
+ * cancelled.
  */
 #include "../init.h"
 #include "../sys.h"
 #include "chan.h"
 
-static inline __attribute__((always_inline)) int send_enter(void *object, struct stint_waiter *w, struct wait_list *woken)
+WAIT_INLINE int send_enter(void *object, struct stint_waiter *w, struct wait_list *woken)
 {
 	return chan_try_send(object, w->data, woken);
 }
 
-static inline __attribute__((always_inline)) int recv_enter(void *object, struct stint_waiter *w, struct wait_list *woken)
+WAIT_INLINE int recv_enter(void *object, struct stint_waiter *w, struct wait_list *woken)
 {
 	return chan_try_recv(object, w->data, woken);
 }
@@ -23,8 +24,8 @@ static inline __attribute__((always_inline)) int recv_enter(void *object, struct
 static const struct wait_class send_class = { PARK_CHAN_SEND, send_enter, NULL, NULL, NULL };
 static const struct wait_class recv_class = { PARK_CHAN_RECV, recv_enter, NULL, NULL, NULL };
 
-static inline __attribute__((always_inline)) int pass(const struct wait_class *class, stint_chan_t *c, struct stint_waitq *q,
-                                                      void *elem, stint_ns timeout, const void *caller)
+WAIT_INLINE int pass(const struct wait_class *class, stint_chan_t *c, struct stint_waitq *q, void *elem,
+		     stint_ns timeout, const void *caller)
 {
 	struct wait wait;
 
@@ -45,7 +46,8 @@ static void *readable(const void *elem)
 
 int stint_chan_send(stint_chan_t *c, const void *elem)
 {
-	return c ? pass(&send_class, c, &c->senders, readable(elem), STINT_FOREVER, caller_address()) : EINVAL;
+	return c ? pass(&send_class, c, &c->senders, readable(elem), STINT_FOREVER, caller_address())
+		 : EINVAL;
 }
 
 int stint_chan_recv(stint_chan_t *c, void *elem)
@@ -57,7 +59,8 @@ int stint_chan_send_timed(stint_chan_t *c, const void *elem, stint_ns timeout)
 {
 	if (!c || timeout < 0)
 		return EINVAL;
-	return wait_or(pass(&send_class, c, &c->senders, readable(elem), timeout, caller_address()), ETIMEDOUT);
+	return wait_or(pass(&send_class, c, &c->senders, readable(elem), timeout, caller_address()),
+		       ETIMEDOUT);
 }
 
 int stint_chan_recv_timed(stint_chan_t *c, void *elem, stint_ns timeout)

@@ -1,12 +1,14 @@
 /*
  * chan.h - a channel: what sending, receiving and select share
  *
- * A ring of elements and two queues. All under one lock, that of the queue of senders. At most one of the queues can be served at a
- * time, and whoever makes that possible does it: while somebody waits to receive, the ring is empty and nobody waits to send, and so
- * on; but that those who wait in a select that has been served elsewhere may still lie in a queue. They are dropped when found.
+ * A ring of elements and two queues. All under one lock, that of the queue of senders. At most one of the
+ * queues can be served at a time, and whoever makes that possible does it: while somebody waits to receive,
+ * the ring is empty and nobody waits to send, and so on; but that those who wait in a select that has been
+ * served elsewhere may still lie in a queue. They are dropped when found.
  *
- * A waiter's data is the element, on its own stack or wherever the caller has it; it is copied under the lock, while its owner is
- * parked. main is itself, or the one waiter of a select by which it is parked; kind says which case it is.
+ * A waiter's data is the element, on its own stack or wherever the caller has it; it is copied under the
+ * lock, while its owner is parked. main is itself, or the one waiter of a select by which it is parked; kind
+ * says which case it is.
  */
 #ifndef STINT_CHAN_INTERNAL_H
 #define STINT_CHAN_INTERNAL_H
@@ -71,7 +73,7 @@ static inline void *chan_slot(stint_chan_t *c, size_t i)
 }
 
 /* locked; 0, EPIPE or MUST_WAIT */
-static inline __attribute__((always_inline)) int chan_try_send(stint_chan_t *c, const void *elem, struct wait_list *woken)
+WAIT_INLINE int chan_try_send(stint_chan_t *c, const void *elem, struct wait_list *woken)
 {
 	struct stint_waiter *w;
 
@@ -90,7 +92,7 @@ static inline __attribute__((always_inline)) int chan_try_send(stint_chan_t *c, 
 	return 0;
 }
 
-static inline __attribute__((always_inline)) int chan_try_recv(stint_chan_t *c, void *elem, struct wait_list *woken)
+WAIT_INLINE int chan_try_recv(stint_chan_t *c, void *elem, struct wait_list *woken)
 {
 	struct stint_waiter *w;
 

@@ -1,21 +1,22 @@
 /*
  * cond.c - condition variables
  *
- * A signal does not wake: it moves the waiter from this queue to the mutex's, or gives it the mutex if that is free. So whoever
- * returns from park() without an error has been signalled and holds the mutex, a broadcast wakes one at a time, each when the
- * mutex is its own, and nobody wakes only to wait again.
+ * A signal does not wake: it moves the waiter from this queue to the mutex's, or gives it the mutex if that
+ * is free. So whoever returns from park() without an error has been signalled and holds the mutex, a
+ * broadcast wakes one at a time, each when the mutex is its own, and nobody wakes only to wait again.
  *
  *      in our queue --- signal: mutex_hand_over() ---> in the mutex's queue --- unlock ---> holds it, woken
  *           |                                                |
  *           +-- ETIMEDOUT, EINTR: out; lock the mutex        +-- ETIMEDOUT: too late, waits on in its place
  *                                                            +-- EINTR: out; the signal is passed on; lock the mutex
  *
- * Where it is can be told under our lock (kind) and then the mutex's: a signal holds ours until it has locked the mutex's queue.
- * Once that is unlocked it touches neither, for the one it moved may be the next to return and destroy both.
+ * Where it is can be told under our lock (kind) and then the mutex's: a signal holds ours until it has locked
+ * the mutex's queue. Once that is unlocked it touches neither, for the one it moved may be the next to return
+ * and destroy both.
  *
- * One that is stopped (EINTR) holds nothing and is in no queue, so signals meanwhile go to others. What it was waiting
- * for may be true when it comes back: it returns, as from a signal that was not meant for it. And if it never comes back, no
- * signal is lost with it.
+ * One that is stopped (EINTR) holds nothing and is in no queue, so signals meanwhile go to others. What it
+ * was waiting for may be true when it comes back: it returns, as from a signal that was not meant for it. And
+ * if it never comes back, no signal is lost with it.
  *
  * Lock order: ours, then the mutex's.
  */
@@ -79,8 +80,8 @@ static int leave_queue(stint_cond_t *c, struct stint_waiter *w)
 }
 
 /* parked, signalled or not, with the mutex given up; returns with it */
-static int sleep_until(stint_cond_t *c, stint_mutex_t *m, struct stint *s, struct stint_waiter *w, uint64_t deadline,
-                       const void *caller)
+static int sleep_until(stint_cond_t *c, stint_mutex_t *m, struct stint *s, struct stint_waiter *w,
+		       uint64_t deadline, const void *caller)
 {
 	int kind, r;
 

@@ -1,19 +1,23 @@
 /*
  * mutex.c - mutual exclusion
  *
- * The owner word is 0, or the identity of who holds it, with bit 0 set when somebody is queued. Taking a free mutex and giving
- * back one that nobody waits for is one compare-and-swap each. With bit 0 set everything goes by the queue's lock:
+ * The owner word is 0, or the identity of who holds it, with bit 0 set when somebody is queued. Taking a free
+ * mutex and giving back one that nobody waits for is one compare-and-swap each. With bit 0 set everything
+ * goes by the queue's lock:
  *
- *   - bit 0 is set exactly when the queue is not empty, but for moments within the lock. So it is never free and waited for.
- *   - Unlocking hands it to the first in the queue, which holds it before it knows. Nobody overtakes, so nobody starves; the price
- *     is that under contention each lock costs a switch. Before somebody queues it therefore looks for a moment whether the
- *     mutex comes free, where the holder may be running meanwhile and nobody is queued who came first.
- *   - The word is given up in the last access to the mutex, or the queue's lock is, before the next holder is woken. So whoever
- *     gets it may destroy it and free its memory.
+ *   - bit 0 is set exactly when the queue is not empty, but for moments within the lock. So it is never free
+ *     and waited for.
+ *   - Unlocking hands it to the first in the queue, which holds it before it knows. Nobody overtakes, so nobody
+ *     starves; the price is that under contention each lock costs a switch. Before somebody queues it therefore
+ *     looks for a moment whether the mutex comes free, where the holder may be running meanwhile and nobody is
+ *     queued who came first.
+ *   - The word is given up in the last access to the mutex, or the queue's lock is, before the next holder is
+ *     woken. So whoever gets it may destroy it and free its memory.
  *
- * On the fast paths preemption is not disabled. A tick before the compare-and-swap finds a thread that has not begun; after it, one
- * that holds the mutex, or no longer does, exactly as if it had already returned. The identity read before is the
- * thread's own wherever it goes on, and the word is one word. One that is cancelled there holds it, as the header says.
+ * On the fast paths preemption is not disabled. A tick before the compare-and-swap finds a thread that has
+ * not begun; after it, one that holds the mutex, or no longer does, exactly as if it had already returned.
+ * The identity read before is the thread's own wherever it goes on, and the word is one word. One that is
+ * cancelled there holds it, as the header says.
  */
 #define _GNU_SOURCE
 #include <sched.h>
@@ -34,7 +38,8 @@ static bool take_or_mark(stint_mutex_t *m, uintptr_t id)
 		if (owner & MUTEX_WAITED)
 			return false;
 		next = owner ? owner | MUTEX_WAITED : id;
-	} while (!__atomic_compare_exchange_n(&m->owner, &owner, next, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
+	} while (!__atomic_compare_exchange_n(&m->owner, &owner, next, false, __ATOMIC_ACQUIRE,
+					      __ATOMIC_RELAXED));
 	return !owner;
 }
 
@@ -66,8 +71,8 @@ static bool take_free(stint_mutex_t *m, uintptr_t id)
 }
 
 /*
- * How often it is worth looking before one queues: only where the holder may be running meanwhile, on another CPU. About as long as
- * parking and being woken takes.
+ * How often it is worth looking before one queues: only where the holder may be running meanwhile, on another
+ * CPU. About as long as parking and being woken takes.
  */
 static int looks(void)
 {
@@ -102,7 +107,8 @@ static bool take_soon(stint_mutex_t *m, uintptr_t id)
 	return false;
 }
 
-static __attribute__((noinline)) int lock_slow(stint_mutex_t *m, uintptr_t id, stint_ns timeout, const void *caller)
+static __attribute__((noinline)) int lock_slow(stint_mutex_t *m, uintptr_t id, stint_ns timeout,
+					       const void *caller)
 {
 	struct wait wait;
 
@@ -119,7 +125,8 @@ int mutex_lock_nopreempt(stint_mutex_t *m, const void *caller)
 	struct wait wait;
 
 	wait.w.id = park_identity();
-	return wait_nopreempt(&wait, &mutex_class, m, &m->waiters, &m->waiters.lock, self(), STINT_FOREVER, caller);
+	return wait_nopreempt(&wait, &mutex_class, m, &m->waiters, &m->waiters.lock, self(), STINT_FOREVER,
+			      caller);
 }
 
 int mutex_unlock_nopreempt(stint_mutex_t *m)
@@ -127,13 +134,15 @@ int mutex_unlock_nopreempt(stint_mutex_t *m)
 	uintptr_t me = park_identity(), owner = me;
 	struct stint_waiter *w;
 
-	while (!__atomic_compare_exchange_n(&m->owner, &owner, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+	while (!__atomic_compare_exchange_n(&m->owner, &owner, 0, false, __ATOMIC_RELEASE,
+					    __ATOMIC_RELAXED)) {
 		if ((owner & ~MUTEX_WAITED) != me)
 			return EPERM;
 		spin_lock(&m->waiters.lock);
 		w = waitq_take(&m->waiters);
 		if (w)
-			__atomic_store_n(&m->owner, w->id | (m->waiters.first ? MUTEX_WAITED : 0), __ATOMIC_RELEASE);
+			__atomic_store_n(&m->owner, w->id | (m->waiters.first ? MUTEX_WAITED : 0),
+					 __ATOMIC_RELEASE);
 		spin_unlock(&m->waiters.lock);
 		if (w) {
 			w->result = 0;
@@ -229,7 +238,8 @@ int stint_mutex_unlock(stint_mutex_t *m)
 {
 	uintptr_t owner = park_identity();
 
-	if (likely(__atomic_compare_exchange_n(&m->owner, &owner, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)))
+	if (likely(__atomic_compare_exchange_n(&m->owner, &owner, 0, false, __ATOMIC_RELEASE,
+					       __ATOMIC_RELAXED)))
 		return 0;
 	return unlock_slow(m, caller_address());
 }

@@ -1,13 +1,13 @@
 /*
  * once.c - run a function the first time only
  *
- * The function is the program's and may do anything: wait, be stopped, throw, be cancelled. It may be stopped in it like
- * anywhere; whoever comes meanwhile waits. If it does not return, the next one runs it: an exception unwinds through
- * our frame (cleanup attribute), a cancel does not unwind but finds our callout. A jump out of it is neither: then
- * everybody else waits for ever.
+ * The function is the program's and may do anything: wait, be stopped, throw, be cancelled. It may be stopped
+ * in it like anywhere; whoever comes meanwhile waits. If it does not return, the next one runs it: an
+ * exception unwinds through our frame (cleanup attribute), a cancel does not unwind but finds our callout. A
+ * jump out of it is neither: then everybody else waits for ever.
  *
- * What has been done is known without the lock; but then its holder, who did it, may not have let go of it yet, and the object may
- * go when we return. So the lock is looked at, too, afterwards.
+ * What has been done is known without the lock; but then its holder, who did it, may not have let go of it
+ * yet, and the object may go when we return. So the lock is looked at, too, afterwards.
  */
 #include "wait.h"
 
@@ -102,7 +102,8 @@ static int once(stint_once_t *o, void (*fn)(void), stint_ns timeout, const void 
 
 	if (!fn)
 		return EINVAL;
-	if (__atomic_load_n(&o->state, __ATOMIC_ACQUIRE) == DONE && !__atomic_load_n(&o->waiters.lock, __ATOMIC_ACQUIRE))
+	if (__atomic_load_n(&o->state, __ATOMIC_ACQUIRE) == DONE &&
+	    !__atomic_load_n(&o->waiters.lock, __ATOMIC_ACQUIRE))
 		return 0;
 	wait.w.id = park_identity();
 	park_begin(s);

@@ -1,8 +1,9 @@
 /*
  * rwlock.c - many readers or one writer
  *
- * First come, first served: whoever finds somebody queued queues behind. A queue that waits for readers begins with a writer, which is
- * how a writer keeps later readers out; when it is served, or gives up, all readers up to the next writer go on together.
+ * First come, first served: whoever finds somebody queued queues behind. A queue that waits for readers
+ * begins with a writer, which is how a writer keeps later readers out; when it is served, or gives up, all
+ * readers up to the next writer go on together.
  */
 #include "wait.h"
 
@@ -47,7 +48,7 @@ static void leave(void *object, struct stint_waiter *w, struct wait_list *woken)
 
 static const struct wait_class rwlock_class = { PARK_RWLOCK, enter, leave, NULL, NULL };
 
-static inline __attribute__((always_inline)) int lock(stint_rwlock_t *l, int kind, stint_ns timeout, const void *caller)
+WAIT_INLINE int lock(stint_rwlock_t *l, int kind, stint_ns timeout, const void *caller)
 {
 	struct wait wait;
 

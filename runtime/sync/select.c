@@ -1,14 +1,16 @@
 /*
  * select.c - wait for the first of several channels
  *
- * All channels are locked at once, so that "none is ready" and "queued in all" are one moment: a sender that comes in between
- * would find nobody and wait, and so would we. In order of address, each once, so that two selects never wait for each
- * other's locks. While it looks, a select is queued nowhere; so it cannot meet itself, and its own cases never serve each other.
+ * All channels are locked at once, so that "none is ready" and "queued in all" are one moment: a sender that
+ * comes in between would find nobody and wait, and so would we. In order of address, each once, so that two
+ * selects never wait for each other's locks. While it looks, a select is queued nowhere; so it cannot meet
+ * itself, and its own cases never serve each other.
  *
- * Parked, it has a waiter in the queue of each case, but one identity, on its stack: whoever claims that first serves it and says
- * which case it was. The others stay queued until it wakes and takes them out, one channel at a time; who finds one of them
- * meanwhile cannot claim it, drops it, and looks further (chan_partner). For the same reason a case that looked ready, because
- * a select waited at its other end, may not be any more when it is tried: then one chooses again.
+ * Parked, it has a waiter in the queue of each case, but one identity, on its stack: whoever claims that
+ * first serves it and says which case it was. The others stay queued until it wakes and takes them out, one
+ * channel at a time; who finds one of them meanwhile cannot claim it, drops it, and looks further
+ * (chan_partner). For the same reason a case that looked ready, because a select waited at its other end, may
+ * not be any more when it is tried: then one chooses again.
  *
  * Up to FEW cases need no memory but the stack.
  */
@@ -117,8 +119,8 @@ static bool is_ready(const struct stint_select_case *c)
 		return false;
 	if (ch->closed)
 		return true;
-	return is_send(c) ? ch->count < ch->capacity || has_partner(&ch->receivers) :
-	                    ch->count || has_partner(&ch->senders);
+	return is_send(c) ? ch->count < ch->capacity || has_partner(&ch->receivers)
+			  : ch->count || has_partner(&ch->senders);
 }
 
 static uint64_t next_random(uint64_t *x)
@@ -153,7 +155,8 @@ static struct stint_select_case *try_one(struct select *sel, struct wait_list *w
 	int r;
 
 	while (c = choose(sel), c) {
-		r = is_send(c) ? chan_try_send(c->chan, c->elem, woken) : chan_try_recv(c->chan, c->elem, woken);
+		r = is_send(c) ? chan_try_send(c->chan, c->elem, woken)
+			       : chan_try_recv(c->chan, c->elem, woken);
 		if (r != MUST_WAIT) {
 			c->result = r;
 			return c;

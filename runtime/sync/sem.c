@@ -1,16 +1,18 @@
 /*
  * sem.c - counting semaphores
  *
- * One word holds the count, whether somebody is queued (WAITED), and the lock of the queue (LOCKED). While WAITED is not set, wait
- * and post are one compare-and-swap each, without the lock; while it is, the count is for those in the queue, in order.
+ * One word holds the count, whether somebody is queued (WAITED), and the lock of the queue (LOCKED). While
+ * WAITED is not set, wait and post are one compare-and-swap each, without the lock; while it is, the count is
+ * for those in the queue, in order.
  *
- * A post must neither wait for the lock, because it may come from a signal handler that interrupted the holder, nor touch the
- * semaphore after its compare-and-swap if whoever is woken by it may destroy it. Hence the lock in the same word: finding it held,
- * a post just counts; the holder lets go of the lock by a compare-and-swap of that word, which tells it that there is something to
- * hand out first. Finding it free, it takes the lock in the same step as it counts, hands out, lets go, and only then wakes.
+ * A post must neither wait for the lock, because it may come from a signal handler that interrupted the
+ * holder, nor touch the semaphore after its compare-and-swap if whoever is woken by it may destroy it. Hence
+ * the lock in the same word: finding it held, a post just counts; the holder lets go of the lock by a
+ * compare-and-swap of that word, which tells it that there is something to hand out first. Finding it free,
+ * it takes the lock in the same step as it counts, hands out, lets go, and only then wakes.
  *
- * Rejected: the queue's spin lock beside the count. A post then has to look at the one after having written the other, and
- * at that moment the waiter may have helped itself and be gone.
+ * Rejected: the queue's spin lock beside the count. A post then has to look at the one after having written
+ * the other, and at that moment the waiter may have helped itself and be gone.
  */
 #include <limits.h>
 
@@ -84,8 +86,9 @@ static unsigned serve(stint_sem_t *s, unsigned n, struct wait_list *woken)
 }
 
 /*
- * Hand out what has been counted, say whether somebody still waits, and let go of the lock, in one step. Where somebody has just come who
- * waits, WAITED may not be set yet: then others take from the count as well, and it must be set before anything is handed out.
+ * Hand out what has been counted, say whether somebody still waits, and let go of the lock, in one step.
+ * Where somebody has just come who waits, WAITED may not be set yet: then others take from the count as well,
+ * and it must be set before anything is handed out.
  */
 static void unlock(void *object)
 {

@@ -5,8 +5,8 @@
 #include "wait.h"
 
 /*
- * The clock has its rate only when the library has started, and a point in time must not outlive a change of its unit. Where
- * the library cannot start the clock stays as it is.
+ * The clock has its rate only when the library has started, and a point in time must not outlive a change of
+ * its unit. Where the library cannot start the clock stays as it is.
  */
 uint64_t wait_deadline(struct stint *s, stint_ns span)
 {

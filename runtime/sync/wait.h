@@ -1,9 +1,9 @@
 /*
  * wait.h - the loop of whoever waits, written once
  *
- * An object is some words and one or two queues of waiters, all protected by one spin lock. What makes it a mutex or a
- * channel is what it says to two questions (struct wait_class), asked under that lock: may this one go on? And when one leaves
- * the queue with nothing: who else may, now?
+ * An object is some words and one or two queues of waiters, all protected by one spin lock. What makes it a
+ * mutex or a channel is what it says to two questions (struct wait_class), asked under that lock: may this
+ * one go on? And when one leaves the queue with nothing: who else may, now?
  *
  *      wait_visit --> enter() --> 0 or an error: done
  *                     |
@@ -13,12 +13,12 @@
  *                     |                              |
  *                     +-- park_stop() <--------------+--> EINTR: out of the queue, leave()
  *
- * So who is stopped (the deadline of a call, a cancel) holds no place and no lock meanwhile: what never comes back leaves nothing
- * behind, and what does is last in the queue again. Its own deadline is a point in time, so being stopped does not prolong
- * it. Served and stopped at once is served.
+ * So whoever is stopped (the deadline of a call, a cancel) holds no place and no lock meanwhile: what never comes
+ * back leaves nothing behind, and what does is last in the queue again. Its own deadline is a point in time,
+ * so being stopped does not prolong it. Served and stopped at once is served.
  *
- * Whoever serves puts those it took from queues on a wait_list and wakes them when it has let go of the lock: it may be the last
- * to touch the object, because the first of them to return may destroy it.
+ * Whoever serves puts those it took from queues on a wait_list, lets go of the lock, and then wakes them. From
+ * there on it does not touch the object, which the first of them to return may destroy.
  *
  * Lock order: a condition variable's before its mutex's; channels by address (select.c). Nothing else nests.
  * Not in signal context, but for a semaphore's post.
@@ -27,6 +27,9 @@
 #define STINT_WAIT_H
 
 #include "../park.h"
+
+/* for what is to be straight code where it is given constants */
+#define WAIT_INLINE static inline __attribute__((always_inline))
 
 /* waiters that have been taken out of their queues and are to be woken, in order; linked by next */
 struct wait_list {
@@ -39,7 +42,7 @@ static inline void wait_list_init(struct wait_list *l)
 }
 
 /* @w, out of its queue, has been served */
-static inline __attribute__((always_inline)) void wait_list_add(struct wait_list *l, struct stint_waiter *w, int result)
+WAIT_INLINE void wait_list_add(struct wait_list *l, struct stint_waiter *w, int result)
 {
 	w->result = result;
 	w->next = NULL;
@@ -50,7 +53,7 @@ static inline __attribute__((always_inline)) void wait_list_add(struct wait_list
 	l->last = w;
 }
 
-static inline __attribute__((always_inline)) void wait_list_wake(struct wait_list *l)
+WAIT_INLINE void wait_list_wake(struct wait_list *l)
 {
 	struct stint_waiter *next;
 
@@ -74,17 +77,24 @@ static inline void wait_list_take_all(struct wait_list *l, struct stint_waitq *q
 struct wait_class {
 	enum park_reason reason;
 	/*
-	 * Locked. 0: the object is @w's, as @w->kind, data and id say; MUST_WAIT, and nobody woken; else it is refused with that.
+	 * Locked. 0: the object is @w's, as @w->kind, data and id say; MUST_WAIT, and nobody woken; else it
+	 * is refused with that.
 	 */
 	int (*enter)(void *object, struct stint_waiter *w, struct wait_list *woken);
-	/* Locked, or NULL. @w was told to wait, and gives up: undo what enter() did; serve those who waited behind @w only. */
+	/*
+	 * Locked, or NULL. @w was told to wait, and gives up: undo what enter() did; serve those who waited
+	 * behind @w only.
+	 */
 	void (*leave)(void *object, struct stint_waiter *w, struct wait_list *woken);
 	/* Or both NULL: the object has a spin lock, wait->lock. */
 	void (*lock)(void *object);
 	void (*unlock)(void *object);
 };
 
-/* somebody's visit to an object; on its stack. Only w's kind, data and id, the request, are filled in before it has to wait. */
+/*
+ * Somebody's visit to an object; on its stack. Only w's kind, data and id, the request, are filled in before
+ * it has to wait.
+ */
 struct wait {
 	const struct wait_class *class;
 	void *object;
@@ -99,10 +109,12 @@ struct wait {
 /* The slow half of a visit: enter() said MUST_WAIT and the lock is held. Preemption disabled. */
 int wait_slow(struct wait *wait);
 
-/* A point in time from a span, whether the library has been started or not. Preemption enabled, or in a call. */
+/*
+ * A point in time from a span, whether the library has been started or not. Preemption enabled, or in a call.
+ */
 uint64_t wait_deadline(struct stint *s, stint_ns span);
 
-static inline __attribute__((always_inline)) void wait_lock(const struct wait_class *class, void *object, int *lock)
+WAIT_INLINE void wait_lock(const struct wait_class *class, void *object, int *lock)
 {
 	if (class->lock)
 		class->lock(object);
@@ -110,7 +122,7 @@ static inline __attribute__((always_inline)) void wait_lock(const struct wait_cl
 		spin_lock(lock);
 }
 
-static inline __attribute__((always_inline)) void wait_unlock(const struct wait_class *class, void *object, int *lock)
+WAIT_INLINE void wait_unlock(const struct wait_class *class, void *object, int *lock)
 {
 	if (class->unlock)
 		class->unlock(object);
@@ -119,12 +131,12 @@ static inline __attribute__((always_inline)) void wait_unlock(const struct wait_
 }
 
 /*
- * Visit @object. Preemption disabled, once. Everything comes as an argument, and @wait is not written before it is needed, so that
- * with a constant class a visit that need not wait is straight code.
+ * Visit @object. Preemption disabled, once. Everything comes as an argument, and @wait is not written before
+ * it is needed, so that with a constant class a visit that need not wait is straight code.
  */
-static inline __attribute__((always_inline)) int wait_nopreempt(struct wait *wait, const struct wait_class *class, void *object,
-                                                                struct stint_waitq *queue, int *lock, struct stint *s,
-                                                                stint_ns timeout, const void *caller)
+WAIT_INLINE int wait_nopreempt(struct wait *wait, const struct wait_class *class, void *object,
+			       struct stint_waitq *queue, int *lock, struct stint *s, stint_ns timeout,
+			       const void *caller)
 {
 	struct wait_list woken;
 	int r;
@@ -150,9 +162,8 @@ static inline __attribute__((always_inline)) int wait_nopreempt(struct wait *wai
 }
 
 /* The whole of a public function that may wait. MUST_WAIT only with a timeout of 0. */
-static inline __attribute__((always_inline)) int wait_visit(struct wait *wait, const struct wait_class *class, void *object,
-                                                            struct stint_waitq *queue, int *lock, stint_ns timeout,
-                                                            const void *caller)
+WAIT_INLINE int wait_visit(struct wait *wait, const struct wait_class *class, void *object,
+			   struct stint_waitq *queue, int *lock, stint_ns timeout, const void *caller)
 {
 	struct stint *s = self();
 	int r;

@@ -1,8 +1,8 @@
 /*
  * waitgroup.c - wait until a count is 0
  *
- * A waiter looks at the count under the lock, never beside it: so the one that counted down to 0 has let go of the lock, and
- * touches the object no more, when the waiter returns. It may lie on the waiter's stack.
+ * A waiter looks at the count under the lock, never beside it: so the one that counted down to 0 has let go
+ * of the lock, and touches the object no more, when the waiter returns. It may lie on the waiter's stack.
  */
 #include "wait.h"
 

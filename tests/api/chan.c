@@ -1,5 +1,6 @@
 /*
- * chan.c - channels: everything sent arrives once and in order, whoever sends and receives, through the ring or from hand to hand
+ * chan.c - channels: everything sent arrives once and in order, whoever sends and receives, through the ring
+ * or from hand to hand
  */
 #include "actors.h"
 

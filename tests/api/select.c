@@ -81,7 +81,10 @@ static void none_is_a_sleep(void)
 	CHECK_INT(now_ns() - before, >=, STINT_MS(10));
 }
 
-/* each of those that are ready is chosen again and again; far from even would be 1000 in a million million runs */
+/*
+ * each of those that are ready is chosen again and again; far from even would be 1000 in a million million
+ * runs
+ */
 static void by_chance(int n)
 {
 	struct stint_select_case cases[16];

@@ -1,6 +1,6 @@
 /*
- * sync_cond.c - waiting for a condition: one signal moves one waiter, to the mutex and not to the CPU; none is lost with one that is
- * stopped, cancelled, or too late
+ * sync_cond.c - waiting for a condition: one signal moves one waiter, to the mutex and not to the CPU; none
+ * is lost with one that is stopped, cancelled, or too late
  */
 #include "actors.h"
 
@@ -174,7 +174,9 @@ static void *waits(void *arg)
 	return arg;
 }
 
-/* one that is stopped holds nothing, is nowhere, and returns when it goes on: what it waits for may have come */
+/*
+ * one that is stopped holds nothing, is nowhere, and returns when it goes on: what it waits for may have come
+ */
 static void call_is_stopped(void)
 {
 	stint_t *call = stint_launch(waits, &call, STINT_MS(2));

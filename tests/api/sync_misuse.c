@@ -1,5 +1,6 @@
 /*
- * sync_misuse.c - every wrong use of a lock or channel returns its documented error and does no harm; errno is left alone
+ * sync_misuse.c - every wrong use of a lock or channel returns its documented error and does no harm; errno
+ * is left alone
  */
 #include "actors.h"
 

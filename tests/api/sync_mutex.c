@@ -1,5 +1,6 @@
 /*
- * sync_mutex.c - mutual exclusion between whoever there is: in order, handed over, given up in time, left usable by a cancel
+ * sync_mutex.c - mutual exclusion between whoever there is: in order, handed over, given up in time, left
+ * usable by a cancel
  */
 #include "actors.h"
 

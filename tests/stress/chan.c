@@ -1,6 +1,6 @@
 /*
- * chan.c - every element is received exactly once if its send has succeeded, never if it has not, and at most once if the sender
- * was cancelled before it knew
+ * chan.c - every element is received exactly once if its send has succeeded, never if it has not, and at most
+ * once if the sender was cancelled before it knew
  */
 #include "crew.h"
 

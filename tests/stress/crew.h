@@ -1,8 +1,9 @@
 /*
- * crew.h - a crew of kernel threads, calls and threads that all do the same job, and are cancelled in it at random and replaced
+ * crew.h - a crew of kernel threads, calls and threads that all do the same job, and are cancelled in it at
+ * random and replaced
  *
- * A member's place outlives it: what it was about when it was cancelled is in there for settle() to judge. Rounds with 1, 2, 4
- * and 16 workers.
+ * A member's place outlives it: what it was about when it was cancelled is in there for settle() to judge.
+ * Rounds with 1, 2, 4 and 16 workers.
  */
 #ifndef CREW_H
 #define CREW_H

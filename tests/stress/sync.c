@@ -1,9 +1,9 @@
 /*
- * sync.c - locks under everything at once: at most one is inside, what is counted under them adds up, nobody waits for ever, and
- * whoever is cancelled at, in or behind a lock leaves it usable
+ * sync.c - locks under everything at once: at most one is inside, what is counted under them adds up, nobody
+ * waits for ever, and whoever is cancelled at, in or behind a lock leaves it usable
  *
- * A thread that may be cancelled asks for its locks to be unlocked then, whether it has them or not: unlocking what one does not hold
- * is only an error.
+ * A thread that may be cancelled asks for its locks to be unlocked then, whether it has them or not:
+ * unlocking what one does not hold is only an error.
  */
 #include "crew.h"
 
@@ -87,7 +87,8 @@ static void reads_or_writes(struct place *p)
 {
 	struct job *j = p->job;
 	bool reads = !may_be_cancelled(p) && below(p, 4);
-	int r = reads ? stint_rwlock_rdlock_timed(&shared.rw, some_time(p)) : stint_rwlock_wrlock_timed(&shared.rw, some_time(p));
+	int r = reads ? stint_rwlock_rdlock_timed(&shared.rw, some_time(p)) :
+	                stint_rwlock_wrlock_timed(&shared.rw, some_time(p));
 
 	CHECK(r == 0 || r == ETIMEDOUT);
 	if (r)
@@ -119,7 +120,8 @@ static void reads_or_writes(struct place *p)
 
 static bool wait_on(struct place *p, stint_cond_t *c)
 {
-	int r = below(p, 2) ? stint_cond_wait(c, &shared.queue) : stint_cond_wait_timed(c, &shared.queue, STINT_US(below(p, 200)));
+	int r = below(p, 2) ? stint_cond_wait(c, &shared.queue) :
+	                      stint_cond_wait_timed(c, &shared.queue, STINT_US(below(p, 200)));
 
 	CHECK(r == 0 || r == ETIMEDOUT);
 	return r == 0;
@@ -153,7 +155,8 @@ static void puts_or_takes(struct place *p)
 static void takes_token(struct place *p)
 {
 	struct job *j = p->job;
-	int r = below(p, 3) ? stint_sem_wait_timed(&shared.tokens, some_time(p)) : stint_sem_trywait(&shared.tokens);
+	int r = below(p, 3) ? stint_sem_wait_timed(&shared.tokens, some_time(p)) :
+	                      stint_sem_trywait(&shared.tokens);
 
 	CHECK(r == 0 || r == ETIMEDOUT || r == EAGAIN);
 	if (r)
