@@ -20,11 +20,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #define EVENTS  256
-#define GRACE_S 2               /* for what is under way at the end */
+#define SLEEP_MOST_NS 100000000
 
 struct connection {
 	int fd;                 /* -1: not connected */
@@ -260,20 +261,35 @@ static void receive(struct run *r, struct connection *c)
 	}
 }
 
+/* how long there may be nothing to do: none when spinning, else until a request is due that can be sent */
+static struct timespec patience(const struct run *r, uint64_t time)
+{
+	uint64_t until = r->end + 1, span;
+
+	if (!r->plan->sleep)
+		return (struct timespec){ 0, 0 };
+	if (r->plan->rate > 0 && r->idle_n && r->due < until)
+		until = r->due;
+	span = until > time ? until - time : time < r->end ? 0 : SLEEP_MOST_NS;
+	if (span > SLEEP_MOST_NS)
+		span = SLEEP_MOST_NS;
+	return (struct timespec){ 0, (long)span };
+}
+
 /* 0 or an errno value */
 static int turn(struct run *r)
 {
 	struct epoll_event events[EVENTS];
 	uint64_t before = now();
-	int i, n, timeout = 0;
+	struct timespec timeout;
+	int i, n;
 
 	if (r->plan->rate > 0)
 		send_due(r, before);
 	else
 		send_idle(r, before);
-	if (r->plan->sleep)
-		timeout = r->plan->rate > 0 && r->idle_n ? 1 : 100;
-	n = epoll_wait(r->epoll, events, EVENTS, timeout);
+	timeout = patience(r, before);
+	n = epoll_pwait2(r->epoll, events, EVENTS, &timeout, NULL);
 	if (n < 0)
 		return errno == EINTR ? 0 : errno;
 	for (i = 0; i < n; i++)
@@ -287,7 +303,7 @@ static bool finished(const struct run *r, uint64_t time)
 {
 	bool under_way = r->in_flight || (r->plan->rate > 0 && r->due < r->end);
 
-	return time >= r->end && (!under_way || time >= r->end + GRACE_S * UINT64_C(1000000000));
+	return time >= r->end && (!under_way || time >= r->end + (uint64_t)(r->plan->grace_s * 1e9));
 }
 
 static int run_loop(struct run *r)
@@ -365,6 +381,7 @@ static int run_opened(struct run *r)
 	r->end = r->begin + (uint64_t)(r->plan->measured_s * 1e9);
 	r->due_exact = (double)now();
 	r->due = (uint64_t)r->due_exact;
+	prctl(PR_SET_TIMERSLACK, 1);
 	error = run_loop(r);
 	if (error)
 		return error;

@@ -20,11 +20,12 @@ static struct load_plan plan = {
 	.burn_us = 5000,
 	.warmup_s = 0.5,
 	.measured_s = 5,
+	.grace_s = 2,
 	.seed = 1,
 };
 static bool terse;
 
-enum { OPT_EVEN = 256, OPT_SLEEP, OPT_SHARE, OPT_US, OPT_SEED, OPT_TERSE };
+enum { OPT_EVEN = 256, OPT_SLEEP, OPT_SHARE, OPT_US, OPT_SEED, OPT_GRACE, OPT_TERSE };
 
 static const struct argp_option argp_options[] = {
 	{ "connections", 'c', "N", 0, "Keep-alive connections (default 64)", 0 },
@@ -34,6 +35,7 @@ static const struct argp_option argp_options[] = {
 	{ "even", OPT_EVEN, NULL, 0, "Requests due at even gaps (default: exponential ones)", 0 },
 	{ "duration", 'd', "S", 0, "Seconds measured (default 5)", 0 },
 	{ "warm-up", 'w', "S", 0, "Seconds before that (default 0.5)", 0 },
+	{ "grace", OPT_GRACE, "S", 0, "Seconds to wait after that for answers (default 2)", 0 },
 	{ "burn-share", OPT_SHARE, "PERCENT", 0, "Share of requests that burn (default 0)", 0 },
 	{ "burn-us", OPT_US, "N", 0, "Microseconds of CPU time for each of them (default 5000)", 0 },
 	{ "seed", OPT_SEED, "N", 0, "For the gaps, and for which requests burn (default 1)", 0 },
@@ -96,6 +98,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_SEED:
 		plan.seed = (uint64_t)number_of(arg, 0, 1e9, state);
+		return 0;
+	case OPT_GRACE:
+		plan.grace_s = number_of(arg, 0, 3600, state);
 		return 0;
 	case OPT_TERSE:
 		terse = true;

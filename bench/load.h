@@ -19,6 +19,7 @@ struct load_plan {
 	double burn_share;      /* of the requests, 0 to 1 */
 	unsigned burn_us;       /* CPU time that such a request asks for */
 	double warmup_s, measured_s;
+	double grace_s;         /* after that, for answers that are still to come */
 	uint64_t seed;
 };
 

@@ -40,7 +40,7 @@ holds()
 }
 
 # Due are 500 in one second; the gaps are random, but by the seed the same each time. A slow machine answers later, not less.
-run 0 -r 500 -d 1 -w 0.1 -c 8 --burn-share 10 --burn-us 100 --sleep "$port"
+run 0 --grace 60 -r 500 -d 1 -w 0.1 -c 8 --burn-share 10 --burn-us 100 --sleep "$port"
 plain=$(value plain.n) burn=$(value burn.n)
 holds "requests due" "$plain + $burn > 400 && $plain + $burn < 600"
 holds "share of burns" "$burn > 20 && $burn < 100"
@@ -48,14 +48,14 @@ holds "a burn takes its time" "$(value burn.p50) > 50"
 for count in refused broken wrong unanswered; do
 	holds "$count" "$(value $count) == 0"
 done
-run 0 -r 500 -d 1 -w 0.1 -c 8 --burn-share 10 --burn-us 100 --sleep "$port"
+run 0 --grace 60 -r 500 -d 1 -w 0.1 -c 8 --burn-share 10 --burn-us 100 --sleep "$port"
 holds "the same again" "$(value plain.n) == $plain && $(value burn.n) == $burn"
 
 # One connection that is burning for 50 ms: those due meanwhile wait, and that time is theirs.
-run 0 -r 200 -d 1 -w 0 -c 1 --burn-share 5 --burn-us 50000 --even --sleep "$port"
+run 0 --grace 60 -r 200 -d 1 -w 0 -c 1 --burn-share 5 --burn-us 50000 --even --sleep "$port"
 holds "what waits counts from when it was due" "$(value plain.p90) > 10000"
 
-run 0 -d 0.5 -w 0.1 -c 4 --sleep "$port"
+run 0 --grace 60 -d 0.5 -w 0.1 -c 4 --sleep "$port"
 holds "answers, saturated" "$(value plain.n) > 4 && $(value burn.n) == 0"
 
 # The server ends in the middle: that is told, and no number of answers is made up for it.

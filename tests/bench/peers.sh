@@ -17,7 +17,7 @@ run()
 {
 	wanted=$1
 	shift
-	"$program" "$@" >"$work/out" 2>"$work/err"
+	$STINT_RUN "$program" "$@" >"$work/out" 2>"$work/err"
 	status=$?
 	[ $status = "$wanted" ] || error "$program $*: status $status, not $wanted: $(cat "$work/out" "$work/err")"
 }
