@@ -39,9 +39,12 @@ CLEANFILES += bench/results.csv
 # ------------------------------------------------------------------- threads, a program for each library
 
 peer_sources = bench/peers/measures.h bench/peers/peer.c bench/peers/peer.h
-check_PROGRAMS += bench/peers/threads-nptl
+check_PROGRAMS += bench/peers/threads-nptl bench/peers/threads-stint
 bench_peers_threads_nptl_SOURCES = bench/peers/threads-nptl.c $(peer_sources)
 bench_peers_threads_nptl_CPPFLAGS = -D_GNU_SOURCE
+bench_peers_threads_stint_SOURCES = bench/peers/threads-stint.c $(peer_sources)
+bench_peers_threads_stint_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+bench_peers_threads_stint_LDADD = libstint.la
 
 if HAVE_ST
 check_PROGRAMS += bench/peers/threads-st
@@ -80,7 +83,7 @@ clean-gocache:
 
 # ------------------------------------------------------------------------------------------ HTTP, and load
 
-check_PROGRAMS += bench/load bench/peers/httpd-nptl
+check_PROGRAMS += bench/load bench/peers/httpd-nptl bench/peers/httpd-stint
 bench_load_SOURCES = \
 	bench/histogram.c \
 	bench/histogram.h \
@@ -93,6 +96,9 @@ bench_load_LDADD = -lm
 http_sources = bench/peers/http.c bench/peers/http.h
 bench_peers_httpd_nptl_SOURCES = bench/peers/httpd-threads.c $(http_sources)
 bench_peers_httpd_nptl_CPPFLAGS = -D_GNU_SOURCE
+bench_peers_httpd_stint_SOURCES = bench/peers/httpd-threads.c $(http_sources)
+bench_peers_httpd_stint_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE -DSTINT
+bench_peers_httpd_stint_LDADD = libstint.la
 
 if HAVE_ST
 check_PROGRAMS += bench/peers/httpd-st
@@ -105,7 +111,8 @@ endif
 
 # all that a run wants
 bench_all = bench/stint-bench$(EXEEXT) bench/load$(EXEEXT) bench/peers/httpd-nptl$(EXEEXT) \
-	bench/peers/threads-nptl$(EXEEXT) $(bench_peers)
+	bench/peers/httpd-stint$(EXEEXT) bench/peers/threads-nptl$(EXEEXT) bench/peers/threads-stint$(EXEEXT) \
+	$(bench_peers)
 if HAVE_ST
 bench_all += bench/peers/httpd-st$(EXEEXT) bench/peers/threads-st$(EXEEXT)
 endif
