@@ -24,7 +24,7 @@
 static const struct subject *const subjects[] = {
 	&subject_floors, &subject_launch, &subject_pause, &subject_preempt, &subject_throughput,
 	&subject_lateness, &subject_cancel, &subject_interpose, &subject_steady, &subject_policy,
-	&subject_threads, &subject_http, &subject_many,
+	&subject_libset, &subject_threads, &subject_http, &subject_many,
 };
 #define SUBJECTS (sizeof(subjects) / sizeof(*subjects))
 

@@ -73,7 +73,7 @@ struct subject {
 
 extern const struct subject subject_floors, subject_launch, subject_pause, subject_preempt,
 	subject_throughput, subject_lateness, subject_cancel, subject_many, subject_steady, subject_policy,
-	subject_interpose, subject_threads, subject_http;
+	subject_interpose, subject_threads, subject_http, subject_libset;
 
 /* what the command line says */
 struct options {

@@ -15,6 +15,7 @@ bench_stint_bench_SOURCES = \
 	bench/interpose.c \
 	bench/lateness.c \
 	bench/launch.c \
+	bench/libset.c \
 	bench/many.c \
 	bench/pause.c \
 	bench/policy.c \
@@ -27,12 +28,28 @@ bench_stint_bench_SOURCES = \
 	bench/work.h
 bench_stint_bench_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE -I$(top_srcdir)/include
 bench_stint_bench_CFLAGS = $(AM_CFLAGS) -fno-lto
-bench_stint_bench_LDADD = libstint.la -lm
+bench_stint_bench_LDADD = bench/libcallee-hundred.la bench/libcallee-plain.la bench/libcallee-routed.la libstint.la -lm
 
 if HAVE_LIBCRYPTO
 bench_stint_bench_CPPFLAGS += -DBENCH_LIBCRYPTO $(LIBCRYPTO_CFLAGS)
 bench_stint_bench_LDADD += $(LIBCRYPTO_LIBS)
 endif
+
+# what the subject libset calls
+check_LTLIBRARIES += bench/libcallee-hundred.la bench/libcallee-plain.la bench/libcallee-routed.la
+callee_cflags = -std=gnu11 $(WARN_CFLAGS)
+bench_libcallee_hundred_la_SOURCES = bench/callee.c
+bench_libcallee_hundred_la_CPPFLAGS = -DCALLEE_HUNDRED
+bench_libcallee_hundred_la_CFLAGS = $(callee_cflags)
+bench_libcallee_hundred_la_LDFLAGS = -avoid-version -rpath /nowhere
+bench_libcallee_plain_la_SOURCES = bench/callee.c
+bench_libcallee_plain_la_CPPFLAGS = -DCALLEE=callee_plain
+bench_libcallee_plain_la_CFLAGS = $(callee_cflags)
+bench_libcallee_plain_la_LDFLAGS = -avoid-version -rpath /nowhere
+bench_libcallee_routed_la_SOURCES = bench/callee.c
+bench_libcallee_routed_la_CPPFLAGS = -DCALLEE=callee_routed
+bench_libcallee_routed_la_CFLAGS = $(callee_cflags)
+bench_libcallee_routed_la_LDFLAGS = -avoid-version -rpath /nowhere
 
 CLEANFILES += bench/results.csv
 
