@@ -126,6 +126,8 @@ libstint_libset_la_SOURCES = \
 	runtime/libset/library.c \
 	runtime/libset/library.h \
 	runtime/libset/libset.h \
+	runtime/libset/lookup.c \
+	runtime/libset/lookup.h \
 	runtime/libset/pool.c \
 	runtime/libset/route.c \
 	runtime/libset/route.h \

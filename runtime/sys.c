@@ -59,6 +59,7 @@ int sys_init(void)
 	FIND(pclose);
 	FIND(closedir);
 	FIND(dlopen);
+	FIND(dlsym);
 	FIND(dlmopen);
 	FIND(dlclose);
 	FIND(pthread_mutex_unlock);

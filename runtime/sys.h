@@ -35,6 +35,7 @@ struct sys_functions {
 	int (*pclose)(FILE *);
 	int (*closedir)(DIR *);
 	void *(*dlopen)(const char *, int);
+	void *(*dlsym)(void *, const char *);
 	void *(*dlmopen)(long, const char *, int);
 	int (*dlclose)(void *);
 	int (*pthread_mutex_unlock)(pthread_mutex_t *);

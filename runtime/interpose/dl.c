@@ -125,7 +125,7 @@ static void loaded_by_set(void)
 
 __attribute__((constructor)) static void at_load(void)
 {
-	libset_when_loaded(loaded_by_set);
+	libset_loader(open_as, loaded_by_set);
 }
 
 WRAPPER void *dlopen(const char *name, int flags)

@@ -28,6 +28,7 @@
 
 #include "../sys.h"
 #include "copy.h"
+#include "libset.h"
 
 #define PATH_SIZE 4096
 #define BUCKETS 1024
@@ -81,9 +82,14 @@ extern void __asan_init(void) __attribute__((weak));
 /* DEEPBIND: for its own thread variables, and for what it looks up by dlsym(). Sanitizers end the program for that. */
 static void *load(const char *path, long ns, int flags)
 {
+	void *h;
+
 	if (ns == LM_ID_BASE && !__asan_init)
 		flags |= RTLD_DEEPBIND;
-	return ns == LM_ID_BASE ? sys.dlopen(path, flags) : sys.dlmopen(ns, path, flags);
+	libset_loading++;       /* in a new namespace constructors of dependencies run */
+	h = ns == LM_ID_BASE ? sys.dlopen(path, flags) : sys.dlmopen(ns, path, flags);
+	libset_loading--;
+	return h;
 }
 
 static struct link_map *map_of(void *handle)
@@ -246,7 +252,9 @@ void copy_unload(struct copy *c)
 	for (p = bucket(c->base); *p != c; p = &(*p)->next)
 		;
 	*p = c->next;
+	libset_loading++;
 	sys.dlclose(c->handle);
+	libset_loading--;
 	sys_free(c->words);
 	*c = (struct copy){ .library = NULL };
 }

@@ -304,25 +304,26 @@ static int reason(const char *name, const char *said, struct complaint *why)
 	return complain(why, err, "%s", said ? said : name);
 }
 
-/* ld.so believes what a file says, and touches what is not there; so a file that it does not know yet is looked at first */
-static void *open_path(const char *path, struct complaint *why, int *err)
+/* ld.so believes what a file says, and touches what is not there; so one that it does not know yet is looked at first */
+static int check_path(const char *path, struct complaint *why)
 {
 	void *h = sys.dlopen(path, RTLD_LAZY | RTLD_NOLOAD);
 	struct elf_file f;
 	const char *wrong;
+	int err;
 
-	if (h)
-		return h;
-	*err = elf_file_map(&f, path, &wrong);
-	if (*err) {
-		complain(why, *err, "%s %s", path, wrong);
-		return NULL;
+	if (h) {
+		sys.dlclose(h);
+		return 0;
 	}
+	err = elf_file_map(&f, path, &wrong);
+	if (err)
+		return complain(why, err, "%s %s", path, wrong);
 	elf_file_unmap(&f);
-	return sys.dlopen(path, RTLD_LAZY | RTLD_LOCAL);
+	return 0;
 }
 
-struct library *library_get(const char *name, struct complaint *why, int *err)
+struct library *library_get(const char *name, library_open_fn *open, const void *caller, struct complaint *why, int *err)
 {
 	void *h;
 
@@ -331,11 +332,11 @@ struct library *library_get(const char *name, struct complaint *why, int *err)
 		*err = complain(why, EINVAL, "a library without a name");
 	else if (library_is_shared_always(name))
 		*err = complain(why, EINVAL, "%s is shared always", name);
+	else if (strchr(name, '/') && *name != '$')
+		*err = check_path(name, why);
 	if (*err)
 		return NULL;
-	h = strchr(name, '/') ? open_path(name, why, err) : sys.dlopen(name, RTLD_LAZY | RTLD_LOCAL);
-	if (*err)
-		return NULL;
+	h = open(name, caller);
 	if (!h) {
 		*err = reason(name, dlerror(), why);
 		return NULL;
@@ -348,10 +349,10 @@ struct library *library_get(const char *name, struct complaint *why, int *err)
 uintptr_t library_bind(void *handle, const struct image *im, const struct image_slot *slot)
 {
 	const char *version = image_version(im, slot->symbol);
-	void *p = version ? dlvsym(RTLD_DEFAULT, slot->name, version) : dlsym(RTLD_DEFAULT, slot->name);
+	void *p = version ? dlvsym(RTLD_DEFAULT, slot->name, version) : sys.dlsym(RTLD_DEFAULT, slot->name);
 
 	if (!p)
-		p = version ? dlvsym(handle, slot->name, version) : dlsym(handle, slot->name);
+		p = version ? dlvsym(handle, slot->name, version) : sys.dlsym(handle, slot->name);
 	return (uintptr_t)p;
 }
 

@@ -73,11 +73,12 @@ extern unsigned nlibraries;             /* release/acquire */
 /* All under libset's lock, outside ld.so's. */
 
 /*
- * library_get - the library that ld.so finds by @name, loaded if it is not
+ * library_get - the library that ld.so finds by @name, loaded by @open for @caller if it is not
  *
  * Return: it; NULL with @err ENOENT, ENOEXEC, EINVAL (shared always), ENOMEM, ENOSPC, ENOTSUP.
  */
-struct library *library_get(const char *name, struct complaint *why, int *err);
+typedef void *library_open_fn(const char *name, const void *caller);
+struct library *library_get(const char *name, library_open_fn *open, const void *caller, struct complaint *why, int *err);
 
 struct library *library_of(void *handle, struct complaint *why, int *err);      /* takes the handle over */
 struct library *library_at(uintptr_t at);       /* whose process copy contains @at, or NULL */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../preempt.h"
+#include "libset.h"
 #include "set.h"
 
 struct stint_libset_pool {
@@ -16,6 +17,7 @@ struct stint_libset_pool {
 	struct stint_libset_attr attr;
 	char **names;
 	size_t n;
+	const void *caller;             /* for whom libraries are searched */
 	size_t idle, idle_max, taken;
 	struct stint_libset *sets[];            /* idle ones */
 };
@@ -68,7 +70,7 @@ static struct stint_libset_pool *make_pool(const char *const *libraries, size_t 
 stint_libset_pool_t *stint_libset_pool_create(const struct stint_libset_attr *attr, const char *const *libraries, size_t n,
                                               size_t idle)
 {
-	stint_libset_t *first = stint_libset_open_with(attr, libraries, n);
+	stint_libset_t *first = libset_open_for(attr, libraries, n, caller_address());
 	struct stint_libset_pool *pool;
 	struct stint *s = self();
 
@@ -84,6 +86,7 @@ stint_libset_pool_t *stint_libset_pool_create(const struct stint_libset_attr *at
 		errno = ENOMEM;
 		return NULL;
 	}
+	pool->caller = caller_address();
 	if (attr)
 		memcpy(&pool->attr, attr, sizeof(pool->attr));
 	pool->attr.size = sizeof(pool->attr);
@@ -108,7 +111,7 @@ stint_libset_t *stint_libset_pool_get(stint_libset_pool_t *pool)
 	leave(pool, s, caller_address());
 	if (set)
 		return set;
-	set = stint_libset_open_with(&pool->attr, (const char *const *)pool->names, pool->n);
+	set = libset_open_for(&pool->attr, (const char *const *)pool->names, pool->n, pool->caller);
 	if (set)
 		return set;
 	enter(pool, &s);

@@ -20,6 +20,7 @@
 #include "../sys.h"
 #include "copy.h"
 #include "library.h"
+#include "lookup.h"
 #include "route.h"
 
 static unsigned long long routed_loads; /* of the process, when all had been looked through */
@@ -116,7 +117,7 @@ static void expose(struct visit *v, const struct image *im, struct library *l, c
 static void on_copied(struct visit *v, const struct image *im, const struct image_slot *slot)
 {
 	for (unsigned i = 0; i < nlibraries; i++) {
-		uintptr_t at = (uintptr_t)dlsym(libraries[i]->handle, slot->name);
+		uintptr_t at = (uintptr_t)sys.dlsym(libraries[i]->handle, slot->name);
 
 		if (at && image_has(&libraries[i]->image, at))
 			expose(v, im, libraries[i], slot, at);
@@ -132,7 +133,7 @@ static bool is_unbound(const struct image *im, const struct image_slot *slot)
 static bool may_be_ours(const char *name)
 {
 	for (unsigned i = 0; i < nlibraries; i++)
-		if (library_at((uintptr_t)dlsym(libraries[i]->handle, name)))
+		if (library_at((uintptr_t)sys.dlsym(libraries[i]->handle, name)))
 			return true;
 	return false;
 }
@@ -151,8 +152,11 @@ static void route_slot(struct image *im, const struct image_slot *slot, void *ar
 		return;
 	target = *slot->at;
 	if (is_unbound(im, slot))
-		target = may_be_ours(slot->name) ? library_bind(v->handle, im, slot) : 0;
+		target = may_be_ours(slot->name) || !strcmp(slot->name, "dlsym") ? library_bind(v->handle, im, slot) : 0;
 	l = library_at(target);
+	thunk = l ? 0 : lookup_for(target);
+	if (thunk)
+		image_store(im, slot->at, thunk);
 	if (!l || (l == v->self && slot->kind == ARCH_RELOC_CALL))
 		return;
 	if (slot->kind != ARCH_RELOC_CALL && (slot->rela->r_addend || !library_is_function(l, slot->symbol, target))) {

@@ -43,8 +43,19 @@ __thread int libset_loading;
 
 static struct sys_lock libset_lock;
 static struct stint_libset *open_sets, *unused_sets;
+static libset_open_fn *open_for;
 static void (*when_loaded)(void);
 static bool exits_watched;
+
+void libset_enter(void)
+{
+	sys_lock(&libset_lock);
+}
+
+void libset_leave(void)
+{
+	sys_unlock(&libset_lock);
+}
 
 void libset_fork_prepare(void)
 {
@@ -56,9 +67,21 @@ void libset_fork_done(void)
 	sys_unlock(&libset_lock);
 }
 
-void libset_when_loaded(void (*fn)(void))
+void libset_loader(libset_open_fn *open, void (*loaded)(void))
 {
-	when_loaded = fn;
+	open_for = open;
+	when_loaded = loaded;
+}
+
+static void *open_library(const char *name, const void *caller)
+{
+	int flags = RTLD_LAZY | RTLD_LOCAL;
+	void *h;
+
+	libset_loading++;       /* constructors may run */
+	h = open_for ? open_for(name, flags, caller) : sys.dlopen(name, flags);
+	libset_loading--;
+	return h;
 }
 
 /* without memory what was loaded goes on past the sets */
@@ -191,6 +214,7 @@ struct opening {
 	struct complaint why;
 	struct library *wanted[TABLE_LIBRARIES];
 	unsigned nwanted;
+	const void *caller;
 	struct stint_libset *set;
 	int err;
 };
@@ -230,7 +254,7 @@ static void want_dependencies(struct opening *o, const struct library *l)
 static void find_libraries(struct opening *o)
 {
 	for (size_t i = 0; i < o->n && !o->err; i++)
-		want(o, library_get(o->names[i], &o->why, &o->err));
+		want(o, library_get(o->names[i], open_library, o->caller, &o->why, &o->err));
 	for (unsigned i = 0; i < o->nwanted && !o->err; i++)
 		if (o->attr.flags & STINT_LIBSET_DEPENDENCIES)
 			want_dependencies(o, o->wanted[i]);
@@ -473,10 +497,10 @@ static int read_attr(const struct stint_libset_attr *attr, struct opening *o)
 	return 0;
 }
 
-static stint_libset_t *open_checked(const struct stint_libset_attr *attr, const char *const *names, size_t n,
-                                    const void *caller)
+stint_libset_t *libset_open_for(const struct stint_libset_attr *attr, const char *const *names, size_t n,
+                                const void *caller)
 {
-	struct opening o = { .names = names, .n = n };
+	struct opening o = { .names = names, .n = n, .caller = caller };
 	int err = read_attr(attr, &o), saved = errno;
 
 	if (!err && (!names || !n))
@@ -496,12 +520,12 @@ static stint_libset_t *open_checked(const struct stint_libset_attr *attr, const 
 
 stint_libset_t *stint_libset_open(const char *const *libraries, size_t n)
 {
-	return open_checked(NULL, libraries, n, caller_address());
+	return libset_open_for(NULL, libraries, n, caller_address());
 }
 
 stint_libset_t *stint_libset_open_with(const struct stint_libset_attr *attr, const char *const *libraries, size_t n)
 {
-	return open_checked(attr, libraries, n, caller_address());
+	return libset_open_for(attr, libraries, n, caller_address());
 }
 
 /* --- closing and resetting --------------------------------------------------------------------- */
@@ -601,7 +625,7 @@ static void do_symbol(void *arg)
 	for (unsigned i = 0; i < q->set->ncopies && !q->answer; i++) {
 		const struct copy *c = &q->set->copies[i];
 
-		q->answer = dlsym(c->handle, q->name);
+		q->answer = sys.dlsym(c->handle, q->name);
 		if (!copy_has(c, (uintptr_t)q->answer))
 			q->answer = NULL;       /* of something that it depends on */
 	}

@@ -9,7 +9,7 @@
  *
  * Thunks beyond those in the text are written to pages of their own, which are made executable afterwards.
  *
- * Everything but table_behind() and table_used() runs under libset's lock; those read what only grows.
+ * Everything but table_known(), table_behind() and table_used() runs under libset's lock; those read what only grows.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -32,7 +32,7 @@ static uintptr_t targets[TABLE_ENTRIES];
 static uint8_t owners[TABLE_ENTRIES];
 _Static_assert(TABLE_LIBRARIES <= 256, "owners");
 static unsigned used;                   /* entries; release/acquire */
-static uint16_t buckets[BUCKETS];       /* number + 1 by target; 0: empty */
+static uint16_t buckets[BUCKETS];       /* number + 1 by target; 0: empty; release/acquire */
 _Static_assert(TABLE_ENTRIES < 65536, "buckets");
 
 static struct table *tables;
@@ -59,11 +59,11 @@ static bool add_arena(void)
 	return true;
 }
 
-static void fill(struct table *t, unsigned from)
+static void fill(struct table *t, unsigned from, unsigned to)
 {
 	void **entry = t->entries;
 
-	for (unsigned i = from, n = used; i < n; i++)
+	for (unsigned i = from; i < to; i++)
 		entry[i] = (void *)(targets[i] + (uintptr_t)t->delta[owners[i]]);
 }
 
@@ -77,7 +77,7 @@ int table_add(struct table *t, struct stint_libset *set)
 	idle = memory[0];
 	memory[0] = set;
 	t->entries = memory + 1;
-	fill(t, 0);
+	fill(t, 0, used);
 	t->next = tables;
 	tables = t;
 	return 0;
@@ -134,10 +134,19 @@ static uint16_t *bucket_of(uintptr_t target)
 
 	for (;; i++) {
 		uint16_t *b = &buckets[i & (BUCKETS - 1)];
+		unsigned n = __atomic_load_n(b, __ATOMIC_ACQUIRE);
 
-		if (!*b || targets[*b - 1] == target)
+		if (!n || targets[n - 1] == target)
 			return b;
 	}
+}
+
+/* not before the entry is in all tables */
+uintptr_t table_known(uintptr_t target)
+{
+	unsigned n = __atomic_load_n(bucket_of(target), __ATOMIC_ACQUIRE);
+
+	return n && n <= table_used() ? thunk_at(n - 1) : 0;
 }
 
 uintptr_t table_thunk(uintptr_t target, unsigned library)
@@ -154,10 +163,10 @@ uintptr_t table_thunk(uintptr_t target, unsigned library)
 	targets[i] = target;
 	owners[i] = (uint8_t)library;
 	default_table[i + 1] = (void *)target;
-	*b = (uint16_t)(i + 1);
-	__atomic_store_n(&used, i + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(b, (uint16_t)(i + 1), __ATOMIC_RELEASE);
 	for (struct table *t = tables; t; t = t->next)
-		fill(t, i);
+		fill(t, i, i + 1);
+	__atomic_store_n(&used, i + 1, __ATOMIC_RELEASE);
 	return thunk;
 }
 

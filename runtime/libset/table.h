@@ -35,6 +35,8 @@ void table_remove(struct table *t);
 /* The thunk that leads to @target, a function of the library @library, which need not be known yet. 0: there are no more. */
 uintptr_t table_thunk(uintptr_t target, unsigned library);
 
+uintptr_t table_known(uintptr_t target);        /* the same, if there is one already; needs no lock */
+
 /* where the thunk at @at leads in the default table; @at itself if it is none */
 uintptr_t table_behind(uintptr_t at);
 

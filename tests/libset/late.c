@@ -63,11 +63,81 @@ static void modules(void)
 	CHECK_INT(stint_libset_close(set), ==, 0);
 }
 
+/* functions that are looked up by name lead to the caller's set, and are the same as those that are linked */
+static fickle_fn *found;
+
+static void *call_found(void *arg)
+{
+	(void)arg;
+	return (void *)(intptr_t)found();
+}
+
+static void looking_up(void)
+{
+	stint_libset_t *set = open_set();
+	void *h = dlopen(FICKLE, RTLD_LAZY);
+	fickle_fn **functions;
+	int before = fickle_get();
+
+	CHECK(h);
+	*(void **)&found = dlsym(h, "fickle_next");
+	CHECK(found == fickle_next);
+	CHECK(found == fickle_address());
+	CHECK(dlsym(RTLD_DEFAULT, "fickle_next") == (void *)fickle_next);
+	CHECK_INT((intptr_t)in_set(set, call_found, NULL), ==, 1);
+	CHECK_INT((intptr_t)in_set(set, next, NULL), ==, 2);
+	CHECK_INT(found(), ==, before + 1);
+	*(void **)&found = dlsym(h, "fickle_call_with");        /* nobody has called it yet */
+	CHECK(found);
+	*(void **)&found = dlsym(h, "fickle_chosen");
+	CHECK_INT((intptr_t)in_set(set, call_found, NULL), ==, 4713);
+
+	/* the rest is as ever */
+	functions = dlsym(h, "fickle_functions");
+	CHECK(functions && functions[0] == fickle_next && functions[1] == fickle_get);
+	CHECK(dlsym(RTLD_DEFAULT, "malloc") == (void *)malloc);
+	CHECK(dlsym(RTLD_NEXT, "malloc"));
+	CHECK(!dlsym(RTLD_NEXT, "main"));
+	CHECK(!dlsym(h, "fickle_nothing"));
+	CHECK(strstr(dlerror(), "fickle_nothing"));
+	CHECK_INT(dlclose(h), ==, 0);
+	CHECK_INT(stint_libset_close(set), ==, 0);
+}
+
+/* a library that the program is not linked with, loaded by the set, or before it, and called by pointers only */
+static int (*other_next)(void);
+
+static void *call_other(void *arg)
+{
+	(void)arg;
+	return (void *)(intptr_t)other_next();
+}
+
+static void unknown_library(void)
+{
+	static const char *const name[] = { "libgrain2.so" };
+	stint_libset_t *set = open_named(name, 1, 0);
+	void *h = dlopen(name[0], RTLD_LAZY | RTLD_NOLOAD);
+
+	CHECK(h);
+	*(void **)&other_next = dlsym(h, "grain_next");
+	CHECK(other_next);
+	CHECK_INT((intptr_t)in_set(set, call_other, NULL), ==, 101);
+	CHECK_INT((intptr_t)in_set(set, call_other, NULL), ==, 102);
+	CHECK_INT(other_next(), ==, 101);
+	CHECK_INT(stint_libset_close(set), ==, 0);
+	CHECK_INT(other_next(), ==, 102);
+	CHECK_INT(dlclose(h), ==, 0);
+	CHECK_INT(other_next(), ==, 103);       /* a library that was named once stays */
+}
+
 int main(void)
 {
 	test_watchdog();
 	if (stint_unsupported())
 		test_skip(stint_unsupported());
 	modules();
+	looking_up();
+	unknown_library();
 	return 0;
 }

@@ -4,6 +4,8 @@
 # libraries that one has not built oneself: it would have its own account of each variable.
 
 noinst_HEADERS += \
+	tests/libset/busy.h \
+	tests/libset/classes.h \
 	tests/libset/exposed.h \
 	tests/libset/fickle.h \
 	tests/libset/grain.h \
@@ -15,6 +17,7 @@ libset_cflags = -std=gnu11 $(WARN_CFLAGS) $(WARN_CONLYFLAGS) -pthread
 libset_ldflags = -avoid-version -rpath /nowhere
 
 check_LTLIBRARIES += \
+	tests/libset/libbusy.la \
 	tests/libset/libexposed.la \
 	tests/libset/libfickle.la \
 	tests/libset/libfickle-ie.la \
@@ -39,6 +42,9 @@ tests_libset_libfickle_ie_la_CFLAGS = $(libset_cflags)
 tests_libset_libfickle_ie_la_CPPFLAGS = $(AM_CPPFLAGS) -DFICKLE_TLS='"initial-exec"'
 tests_libset_libfickle_ie_la_LDFLAGS = $(libset_ldflags)
 tests_libset_libfickle_ie_la_LIBADD = tests/libset/libgrain.la
+tests_libset_libbusy_la_SOURCES = tests/libset/busy.c
+tests_libset_libbusy_la_CFLAGS = $(libset_cflags)
+tests_libset_libbusy_la_LDFLAGS = $(libset_ldflags)
 tests_libset_libexposed_la_SOURCES = tests/libset/exposed.c
 tests_libset_libexposed_la_CFLAGS = $(libset_cflags)
 tests_libset_libexposed_la_LDFLAGS = $(libset_ldflags)
@@ -46,7 +52,10 @@ tests_libset_libgrain_la_SOURCES = tests/libset/grain.c
 tests_libset_libgrain_la_CFLAGS = $(libset_cflags)
 tests_libset_libgrain_la_LDFLAGS = $(libset_ldflags)
 
-check_LTLIBRARIES += tests/libset/plugin.la
+check_LTLIBRARIES += tests/libset/plugin.la tests/libset/libgrain2.la
+tests_libset_libgrain2_la_SOURCES = tests/libset/grain.c
+tests_libset_libgrain2_la_CFLAGS = $(libset_cflags)
+tests_libset_libgrain2_la_LDFLAGS = $(libset_ldflags)
 tests_libset_plugin_la_SOURCES = tests/libset/plugin.c
 tests_libset_plugin_la_CFLAGS = $(libset_cflags)
 tests_libset_plugin_la_LDFLAGS = -module -avoid-version -rpath /nowhere -Wl,-z,lazy
@@ -55,14 +64,20 @@ tests_libset_plugin_la_LIBADD = tests/libset/libfickle.la
 libset_tests = \
 	tests/libset/calls \
 	tests/libset/calls_now \
+	tests/libset/calls_other \
 	tests/libset/calls_namespace \
 	tests/libset/churn \
 	tests/libset/errors \
+	tests/libset/hooks \
 	tests/libset/late \
 	tests/libset/many \
 	tests/libset/real \
 	tests/libset/state \
 	tests/libset/state_namespace
+if HAVE_CXX
+libset_tests += tests/libset/cxx
+check_LTLIBRARIES += tests/libset/libclasses.la
+endif
 check_PROGRAMS += $(libset_tests)
 TESTS += $(libset_tests)
 
@@ -127,3 +142,16 @@ endif
 tests_libset_real_SOURCES = tests/libset/real.c tests/libset/real-work.c
 tests_libset_real_CPPFLAGS = $(real_cppflags)
 tests_libset_real_LDADD = $(real_ldadd)
+
+tests_libset_hooks_LDADD = tests/libset/libbusy.la libstint.la
+tests_libset_libclasses_la_SOURCES = tests/libset/classes.cc
+tests_libset_libclasses_la_CXXFLAGS = -std=gnu++17 $(WARN_CFLAGS)
+tests_libset_libclasses_la_LDFLAGS = $(libset_ldflags)
+tests_libset_cxx_SOURCES = tests/libset/cxx.cc
+tests_libset_cxx_LDADD = tests/libset/libclasses.la libstint.la
+
+# as where ld.so is another, with hidden names
+tests_libset_calls_other_SOURCES = tests/libset/calls.c
+tests_libset_calls_other_CPPFLAGS = $(libset_cppflags) -I$(top_srcdir)/runtime -DOTHER_WAYS
+tests_libset_calls_other_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)
+tests_libset_calls_other_LDADD = tests/libset/libfickle.la tests/libset/libgrain.la $(CORE_OBJECTS)

@@ -26,4 +26,16 @@ arch_thunks:
 	.cfi_endproc
 	.size	arch_thunks, . - arch_thunks
 
+	.globl	arch_dlsym
+	.hidden	arch_dlsym
+	.type	arch_dlsym, @function
+arch_dlsym:
+	.cfi_startproc
+	cmp	$-1, %rdi		/* RTLD_NEXT */
+	je	1f
+	jmp	libset_lookup
+1:	jmp	*libset_real_dlsym(%rip)
+	.cfi_endproc
+	.size	arch_dlsym, . - arch_dlsym
+
 	.section .note.GNU-stack, "", @progbits

@@ -19,6 +19,9 @@
 
 extern const char arch_thunks[] __attribute__((visibility("hidden")));
 
+/* dlsym(), for libset_lookup(); what depends on who calls goes to libset_real_dlsym as it came */
+void *arch_dlsym(void *handle, const char *name) __attribute__((visibility("hidden")));
+
 /* Write the thunk number @i at @at. @offset: of libset_table from the thread pointer, the same in each thread. */
 void arch_thunk_write(unsigned char *at, uint32_t i, ptrdiff_t offset);
 
