@@ -307,6 +307,7 @@ void call_set_up(struct stint *s, const char *name, stint_fn *fn, void *arg)
 	s->more_cleanups = NULL;
 	s->callouts = NULL;
 	s->statics = NULL;
+	s->libset = NULL;
 	CDS_INIT_LIST_HEAD(&s->children);
 	CDS_INIT_LIST_HEAD(&s->sibling);
 	ledger_init(&s->ledger);
@@ -318,9 +319,8 @@ static inline void choose_set(struct stint *s, const struct stint_attr *attr, co
 {
 	struct stint_libset *set = attr && attr->libset ? attr->libset : up ? up->libset : NULL;
 
-	s->libset = set == STINT_LIBSET_NONE ? NULL : set;
-	if (unlikely(s->libset))
-		libset_install(s, s->libset);
+	if (unlikely(set && set != STINT_LIBSET_NONE))
+		libset_install(s, set);
 }
 
 static struct stint *launch(const struct stint_attr *attr, stint_fn *fn, void *arg, stint_ns timeout, int *err)

@@ -346,14 +346,30 @@ struct library *library_get(const char *name, library_open_fn *open, const void 
 
 /* --- what it refers to ------------------------------------------------------------------------- */
 
+static const void *object_of(const void *p)
+{
+	Dl_info info;
+
+	return p && dladdr(p, &info) ? info.dli_fbase : NULL;
+}
+
+/*
+ * ld.so takes the first definition that is of the version wanted, or of none, as our wrappers are; dlvsym() passes over
+ * those of none, and dlsym() may find another version. What is found in different objects was found first by dlsym().
+ */
+static void *find(void *scope, const char *name, const char *version)
+{
+	void *any = sys.dlsym(scope, name), *exact = any && version ? dlvsym(scope, name, version) : NULL;
+
+	return exact && object_of(exact) == object_of(any) ? exact : any;
+}
+
 uintptr_t library_bind(void *handle, const struct image *im, const struct image_slot *slot)
 {
 	const char *version = image_version(im, slot->symbol);
-	void *p = version ? dlvsym(RTLD_DEFAULT, slot->name, version) : sys.dlsym(RTLD_DEFAULT, slot->name);
+	void *p = find(RTLD_DEFAULT, slot->name, version);
 
-	if (!p)
-		p = version ? dlvsym(handle, slot->name, version) : sys.dlsym(handle, slot->name);
-	return (uintptr_t)p;
+	return (uintptr_t)(p ? p : find(handle, slot->name, version));
 }
 
 bool library_is_function(const struct library *l, const ElfW(Sym) *symbol, uintptr_t target)

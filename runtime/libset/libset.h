@@ -12,7 +12,10 @@ struct stint_libset;
 
 bool libset_is_open(const struct stint_libset *set);
 
-/* @s, which does not run yet and has a fresh control block, will run in @set: one store into its own memory */
+/*
+ * @s, which does not run yet, and has a fresh control block and no set, will run in @set, which is open. From then on calls
+ * that it launches are in the set, and the set is busy until @s is over.
+ */
 void libset_install(struct stint *s, struct stint_libset *set);
 
 /* a call in it was cancelled */

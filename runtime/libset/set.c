@@ -134,6 +134,7 @@ void libset_install(struct stint *s, struct stint_libset *set)
 {
 	ptrdiff_t offset = (char *)&libset_table - (char *)arch_tp();
 
+	s->libset = set;
 	*(void ***)((char *)s->tp + offset) = set->table.entries;
 }
 

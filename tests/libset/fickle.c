@@ -126,6 +126,16 @@ void *fickle_kept(void)
 	return kept;
 }
 
+void *fickle_new(size_t n)
+{
+	return realloc(malloc(n), 2 * n);
+}
+
+void fickle_delete(void *p)
+{
+	free(p);
+}
+
 int fickle_grain(void)
 {
 	return grain_next();

@@ -24,6 +24,8 @@ int fickle_constructed(void);                   /* times that the constructor ha
 void fickle_at_end(int *place);                 /* the destructor, and an exit handler before it, write there */
 void fickle_keep(void *p);
 void *fickle_kept(void);
+void *fickle_new(size_t n);                     /* malloc(), realloc() and free(), which nobody else calls by this library */
+void fickle_delete(void *p);
 
 /* through the library that it depends on */
 int fickle_grain(void);                         /* grain_next() */

@@ -292,10 +292,42 @@ static void thread_variables(void)
 	CHECK_INT(stint_libset_close(other), ==, 0);
 }
 
+static void *allocate(void *arg)
+{
+	struct stint_usage u;
+	void *p = fickle_new(10000), *q = fickle_new(20000);
+
+	CHECK_INT(stint_usage(stint_self(), &u), ==, 0);
+	CHECK_INT(u.blocks_held, ==, 2);
+	fickle_delete(p);
+	CHECK_INT(stint_usage(stint_self(), &u), ==, 0);
+	CHECK_INT(u.blocks_held, ==, 1);
+	fickle_keep(q);
+	for (;;)
+		stint_pause();
+	return arg;
+}
+
+/* what a copy allocates in a call is in the call's account, by functions that its library has not called yet as well */
+static void accounts(void)
+{
+	stint_libset_t *set = open_set();
+	stint_t *call = start_in(set, allocate, NULL, STINT_S(10));
+	struct stint_usage u;
+
+	CHECK_INT(stint_state(call), ==, STINT_PAUSED);
+	CHECK_INT(stint_cancel(call), ==, 0);
+	CHECK_INT(stint_usage(call, &u), ==, 0);
+	CHECK_INT(u.blocks_held, ==, 0);
+	stint_free(call);
+	CHECK_INT(stint_libset_close(set), ==, 0);
+}
+
 static void asking(void)
 {
 	stint_libset_t *set = open_set();
 	struct stint_libset_info info = { .size = sizeof(info) };
+	struct stint_libset_attr attr = { .size = sizeof(attr), .backend = BACKEND };
 	char text[512], little[8];
 	size_t n;
 
@@ -307,6 +339,7 @@ static void asking(void)
 	CHECK_INT(info.writable_bytes, >=, FICKLE_BLOCK);
 	info.size--;
 	CHECK_INT(stint_libset_info(set, &info), ==, EINVAL);
+	info.size++;
 	n = stint_libset_report(set, text, sizeof(text));
 	CHECK_INT(n, ==, strlen(text));
 	CHECK(strstr(text, FICKLE) && strstr(text, GRAIN));
@@ -314,8 +347,14 @@ static void asking(void)
 	CHECK_INT(strlen(little), ==, 7);
 	CHECK_INT(stint_libset_report(set, NULL, 0), ==, n);
 	CHECK_INT(stint_libset_close(set), ==, 0);
+
+	attr.flags = STINT_LIBSET_DEPENDENCIES;
+	set = stint_libset_open_with(&attr, (const char *const[]){ FICKLE }, 1);
+	CHECK(set);
+	CHECK_INT(stint_libset_info(set, &info), ==, 0);
+	CHECK_INT(info.libraries, ==, 2);
+	CHECK_INT(stint_libset_close(set), ==, 0);
 	CHECK_INT(stint_libset_report(set, text, sizeof(text)), ==, 0);
-	info.size++;
 	CHECK_INT(stint_libset_info(set, &info), ==, EINVAL);
 	CHECK(!stint_libset_symbol(set, "fickle_get"));
 }
@@ -335,6 +374,7 @@ int main(void)
 	pools();
 	if (BACKEND == STINT_LIBSET_COPY)
 		thread_variables();
+	accounts();
 	asking();
 	return 0;
 }
