@@ -103,7 +103,8 @@ dist_man_MANS += \
 	doc/stint_waitgroup_done.3 \
 	doc/stint_waitgroup_wait.3 \
 	doc/stint_waitgroup_wait_timed.3 \
-	doc/stint_why.3
+	doc/stint_why.3 \
+	doc/stint_worker_stats.3
 
 # the lists in it are the table that the library is built from
 doc/stint-interposition.7: $(srcdir)/doc/stint-interposition.7.in $(srcdir)/doc/interposition.sh \

@@ -79,6 +79,7 @@ libstint_core_la_SOURCES = \
 	runtime/spin.h \
 	runtime/stack.c \
 	runtime/stack.h \
+	runtime/stats.c \
 	runtime/sync/barrier.c \
 	runtime/sync/chan.c \
 	runtime/sync/chan.h \

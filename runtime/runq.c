@@ -374,6 +374,7 @@ struct stint_thread *runq_take_all_locked(struct worker *w)
 	while (w->ready && (task = w->policy->balance(w->rq, runq_now_locked(w)))) {
 		w->ready--;
 		*end = thread_of_task(task);
+		(*end)->policy_gen = w->policy_gen - 1; /* from an inbox it is attached, then: it was not blocked */
 		end = &(*end)->next;
 	}
 	*end = NULL;

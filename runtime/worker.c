@@ -43,7 +43,7 @@ void worker_kick(struct worker *w)
 
 	if (__atomic_exchange_n(&w->kt->kicked, 1, __ATOMIC_SEQ_CST))
 		return;
-	w->stats.kicks++;
+	__atomic_fetch_add(&w->stats.kicks, 1, __ATOMIC_RELAXED);
 	memset(&info, 0, sizeof(info));
 	info.si_code = SI_QUEUE;
 	info.si_value.sival_ptr = w;

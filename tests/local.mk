@@ -53,6 +53,7 @@ api_tests = \
 	tests/api/thread_misuse \
 	tests/api/thread_own \
 	tests/api/thread_policies \
+	tests/api/thread_stats \
 	tests/api/thread_turns \
 	tests/api/timeout \
 	tests/api/usage
@@ -153,6 +154,7 @@ tests_api_thread_environment_LDADD = libstint.la
 tests_api_thread_misuse_LDADD = libstint.la
 tests_api_thread_own_LDADD = libstint.la
 tests_api_thread_policies_LDADD = libstint.la
+tests_api_thread_stats_LDADD = libstint.la
 tests_api_thread_turns_LDADD = libstint.la
 tests_api_timeout_LDADD = libstint.la
 tests_api_usage_LDADD = libstint.la

@@ -1,5 +1,5 @@
 /*
- * stint/stats.h - what a call has used and what it holds
+ * stint/stats.h - what a call or thread has used and what it holds; what workers did
  */
 #ifndef STINT_STATS_H
 #define STINT_STATS_H
@@ -31,6 +31,36 @@ struct stint_usage {
 	int64_t longest_deferral_ns;    /* of those that came to be taken, the longest wait */
 	uint64_t reserved[6];   /* 0 */
 };
+
+/*
+ * One worker's counters since the runtime started. They are kept by the worker and read while it runs, so those of one
+ * reading may differ by an event.
+ */
+struct stint_worker_stats {
+	uint64_t switches;      /* threads that were given the CPU */
+	uint64_t preemptions;   /* of these, ended by the end of a turn, or by another thread */
+	uint64_t displacements; /* of the running thread, by one that became ready and came first */
+	uint64_t wakeups;       /* threads that became ready here */
+	uint64_t remote_wakeups;        /* of these, made ready by other kernel threads */
+	uint64_t steals;        /* threads taken from other workers */
+	uint64_t stolen;        /* threads taken by other workers */
+	uint64_t ticks;         /* timer and other preemption signals handled */
+	uint64_t kicks;         /* of these, because something was put into its inbox while it computed */
+	uint64_t sleeps;        /* times it had nothing to do */
+	uint64_t reliefs;       /* times it was brought in for a worker that sat in the kernel */
+	uint64_t ready;         /* threads that are ready here now */
+	uint64_t reserved[4];   /* 0 */
+};
+
+/*
+ * stint_worker_stats - the counters of the worker number @index
+ *
+ * Workers are counted from 0; behind those that were asked for come the ones brought in for others (stint-scheduling(7)).
+ *
+ * Return:  0; EINVAL: there is no such worker, or @out is NULL.
+ * Context: any thread, any call. Does not switch.
+ */
+STINT_API int stint_worker_stats(unsigned index, struct stint_worker_stats *out);
 
 #ifdef __cplusplus
 }
