@@ -7,6 +7,7 @@
  *
  * http.sh does the same for the eye, with wrk as a second opinion.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,6 +97,19 @@ static int run_load(const struct load *load, const char *port, struct series *fi
 	return series_add(figure, child_value(text, load->line));
 }
 
+/* The last number in @line, which is cut behind it: some print the port, some a sentence that ends with it. NULL: none. */
+static char *last_number(char *line)
+{
+	char *end = line + strlen(line);
+
+	while (end > line && !isdigit((unsigned char)end[-1]))
+		end--;
+	*end = '\0';
+	while (end > line && isdigit((unsigned char)end[-1]))
+		end--;
+	return *end ? end : NULL;
+}
+
 static int run_server(struct results *r, size_t i)
 {
 	const char *const argv[] = { servers[i]->program, "0", NULL };
@@ -106,8 +120,7 @@ static int run_server(struct results *r, size_t i)
 
 	if (error)
 		return error;
-	if (child_read_line(&c, line, sizeof(line), 10) && (port = strpbrk(line, "0123456789"))) {
-		port[strspn(port, "0123456789")] = '\0';
+	if (child_read_line(&c, line, sizeof(line), 10) && (port = last_number(line))) {
 		for (l = 0; l < LOADS && !error; l++)
 			error = run_load(&loads[l], port, &r->figure[l][i], r->notes[l][i], sizeof(r->notes[l][i]));
 	}

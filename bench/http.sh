@@ -36,7 +36,7 @@ start()
 	STINT_WORKERS=1 taskset -c "$server_cpu" "$1" 0 >"$port_file" &
 	server=$!
 	for try in 1 2 3 4 5 6 7 8 9 10; do
-		port=$(sed -n 1p "$port_file" | tr -dc 0-9)
+		port=$(sed -n '1s/^.*[^0-9]\([0-9]*\)$/\1/; 1p' "$port_file")
 		[ -n "$port" ] && sleep 0.2 && return      # it measures its work
 		sleep 0.1
 	done
