@@ -116,6 +116,7 @@ libstint_core_la_LIBADD = libstint-libset.la libstint-interpose.la
 
 # no sanitizer: it reads and writes slots and variables of other objects, with whatever lies between them.
 libstint_libset_la_SOURCES = \
+	runtime/libset/ask.c \
 	runtime/libset/copy.c \
 	runtime/libset/copy.h \
 	runtime/libset/elf-file.c \
@@ -129,6 +130,7 @@ libstint_libset_la_SOURCES = \
 	runtime/libset/libset.h \
 	runtime/libset/lookup.c \
 	runtime/libset/lookup.h \
+	runtime/libset/open.c \
 	runtime/libset/pool.c \
 	runtime/libset/route.c \
 	runtime/libset/route.h \

@@ -323,7 +323,7 @@ static int check_path(const char *path, struct complaint *why)
 	return 0;
 }
 
-struct library *library_get(const char *name, library_open_fn *open, const void *caller, struct complaint *why, int *err)
+void *library_open(const char *name, library_open_fn *open, const void *caller, struct complaint *why, int *err)
 {
 	void *h;
 
@@ -337,11 +337,9 @@ struct library *library_get(const char *name, library_open_fn *open, const void 
 	if (*err)
 		return NULL;
 	h = open(name, caller);
-	if (!h) {
+	if (!h)
 		*err = reason(name, dlerror(), why);
-		return NULL;
-	}
-	return library_of(h, why, err);
+	return h;
 }
 
 /* --- what it refers to ------------------------------------------------------------------------- */

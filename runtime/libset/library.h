@@ -70,17 +70,21 @@ struct library {
 extern struct library *libraries[TABLE_LIBRARIES];
 extern unsigned nlibraries;             /* release/acquire */
 
-/* All under libset's lock, outside ld.so's. */
-
 /*
- * library_get - the library that ld.so finds by @name, loaded by @open for @caller if it is not
+ * library_open - a handle of the library that ld.so finds by @name, loaded by @open for @caller if it is not
  *
- * Return: it; NULL with @err ENOENT, ENOEXEC, EINVAL (shared always), ENOMEM, ENOSPC, ENOTSUP.
+ * Without libset's lock: constructors may run.
+ *
+ * Return: it; NULL with @err ENOENT, ENOEXEC, EINVAL (shared always), ENOMEM.
  */
 typedef void *library_open_fn(const char *name, const void *caller);
-struct library *library_get(const char *name, library_open_fn *open, const void *caller, struct complaint *why, int *err);
+void *library_open(const char *name, library_open_fn *open, const void *caller, struct complaint *why, int *err);
 
-struct library *library_of(void *handle, struct complaint *why, int *err);      /* takes the handle over */
+/* The rest under libset's lock, outside ld.so's. */
+
+/* library_of - the library that @handle, which it takes over, is of; NULL with @err EINVAL, ENOMEM, ENOSPC, ENOTSUP... */
+struct library *library_of(void *handle, struct complaint *why, int *err);
+
 struct library *library_at(uintptr_t at);       /* whose process copy contains @at, or NULL */
 bool library_is_shared_always(const char *path);
 

@@ -10,6 +10,7 @@
 
 #include "../sys.h"
 #include "copy.h"
+#include "libset.h"
 #include "table.h"
 
 enum { SET_CLOSED, SET_OPENING, SET_OPEN, SET_CLOSING };
@@ -38,5 +39,23 @@ struct stint_libset {
 	pthread_key_t *keys;
 	size_t nkeys, keys_room;
 };
+
+/* how the libraries of the process are loaded; functions may be NULL */
+extern struct set_loader {
+	libset_open_fn *open;
+	void (*loaded)(void);
+} set_loader;
+
+/* Run @fn as the kernel thread, if this is a call; @caller: of the public function. */
+typedef void work_fn(void *arg);
+void set_as_kernel_thread(work_fn *fn, void *arg, const void *caller);
+
+/* Under libset's lock: memory for one that is being opened; put it, and what it has, back; it is open now. */
+struct stint_libset *set_get(unsigned ncopies);
+void set_put(struct stint_libset *set);
+void set_list(struct stint_libset *set);
+
+bool set_has_tls(const struct stint_libset *set);
+void set_construct(struct stint_libset *set);   /* outside the lock */
 
 #endif

@@ -131,11 +131,43 @@ static void unknown_library(void)
 	CHECK_INT(other_next(), ==, 103);       /* a library that was named once stays */
 }
 
+/* a constructor that ld.so runs cannot open a set, or two threads might wait for each other */
+static void too_early(void)
+{
+	void *h = dlopen(EAGER, RTLD_NOW);
+	const int *error = h ? dlsym(h, "eager_error") : NULL;
+
+	if (!error)
+		test_fail(__FILE__, __LINE__, "%s", dlerror());
+	CHECK_INT(*error, ==, EDEADLK);
+	CHECK_INT(dlclose(h), ==, 0);
+}
+
+/* with the stack that calls have, unless they ask for another */
+static void *open_and_close(void *arg)
+{
+	stint_libset_t *set = open_set();
+
+	CHECK_INT(stint_libset_reset(set), ==, 0);
+	CHECK_INT(stint_libset_close(set), ==, 0);
+	return arg;
+}
+
+static void on_a_small_stack(void)
+{
+	stint_t *call = stint_launch(open_and_close, NULL, STINT_FOREVER);
+
+	CHECK(call && stint_is_complete(call));
+	stint_free(call);
+}
+
 int main(void)
 {
 	test_watchdog();
 	if (stint_unsupported())
 		test_skip(stint_unsupported());
+	on_a_small_stack();
+	too_early();
 	modules();
 	looking_up();
 	unknown_library();

@@ -52,7 +52,9 @@ tests_libset_libgrain_la_SOURCES = tests/libset/grain.c
 tests_libset_libgrain_la_CFLAGS = $(libset_cflags)
 tests_libset_libgrain_la_LDFLAGS = $(libset_ldflags)
 
-check_LTLIBRARIES += tests/libset/plugin.la tests/libset/libgrain2.la
+check_LTLIBRARIES += tests/libset/eager.la tests/libset/plugin.la tests/libset/libgrain2.la
+tests_libset_eager_la_SOURCES = tests/libset/eager.c
+tests_libset_eager_la_LDFLAGS = $(INSTALLED_LDFLAGS) -module -avoid-version -rpath /nowhere
 tests_libset_libgrain2_la_SOURCES = tests/libset/grain.c
 tests_libset_libgrain2_la_CFLAGS = $(libset_cflags)
 tests_libset_libgrain2_la_LDFLAGS = $(libset_ldflags)
@@ -68,6 +70,7 @@ libset_tests = \
 	tests/libset/calls_namespace \
 	tests/libset/churn \
 	tests/libset/errors \
+	tests/libset/fault \
 	tests/libset/hooks \
 	tests/libset/late \
 	tests/libset/many \
@@ -111,7 +114,8 @@ tests_libset_churn_CPPFLAGS = $(libset_cppflags)
 tests_libset_churn_LDADD = $(libset_ldadd)
 tests_libset_errors_CPPFLAGS = $(AM_CPPFLAGS) -DGRAIN_PATH='"$(abs_builddir)/tests/libset/.libs/libgrain.so"'
 tests_libset_errors_LDADD = tests/libset/libfickle-ie.la tests/libset/libexposed.la tests/libset/libgrain.la libstint.la
-tests_libset_late_CPPFLAGS = $(libset_cppflags) -DPLUGIN='"$(abs_builddir)/tests/libset/.libs/plugin.so"'
+tests_libset_late_CPPFLAGS = $(libset_cppflags) -DEAGER='"$(abs_builddir)/tests/libset/.libs/eager.so"' \
+	-DPLUGIN='"$(abs_builddir)/tests/libset/.libs/plugin.so"'
 tests_libset_late_LDADD = $(libset_ldadd)
 tests_libset_many_CPPFLAGS = $(libset_cppflags)
 tests_libset_many_LDADD = $(libset_ldadd)
@@ -155,3 +159,6 @@ tests_libset_calls_other_SOURCES = tests/libset/calls.c
 tests_libset_calls_other_CPPFLAGS = $(libset_cppflags) -I$(top_srcdir)/runtime -DOTHER_WAYS
 tests_libset_calls_other_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)
 tests_libset_calls_other_LDADD = tests/libset/libfickle.la tests/libset/libgrain.la $(CORE_OBJECTS)
+tests_libset_fault_CPPFLAGS = $(CORE_CPPFLAGS)
+tests_libset_fault_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)
+tests_libset_fault_LDADD = tests/libset/libfickle.la tests/libset/libgrain.la $(CORE_OBJECTS)
