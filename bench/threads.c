@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "bench.h"
 #include "child.h"
@@ -239,6 +240,39 @@ struct fixed_series {
 	char notes[PEERS][64];
 };
 
+#define SLOT  (80 * 1024)
+#define SLOTS 50                        /* in one mapping */
+#define GUARD (4 * 4096)
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#endif
+
+/* What a new stack costs whoever makes it: a guard, and two pages written to, the stack's first and one for the rest. ns each */
+static double bare_stacks(unsigned long n)
+{
+	double span = 0, start;
+	unsigned long made;
+
+	for (made = 0; made < n; made += SLOTS) {
+		char *area = mmap(NULL, SLOTS * SLOT, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+		if (area == MAP_FAILED)
+			return NAN;
+		madvise(area, SLOTS * SLOT, MADV_NOHUGEPAGE);
+		start = now_ns();
+		for (char *slot = area; slot < area + SLOTS * SLOT; slot += SLOT) {
+			if (madvise(slot, GUARD, MADV_GUARD_INSTALL))
+				mprotect(slot, GUARD, PROT_NONE);
+			*(volatile char *)(slot + SLOT - 1) = 1;
+			*(volatile char *)(slot + SLOT - 4097) = 1;
+		}
+		span += now_ns() - start;
+		munmap(area, SLOTS * SLOT);
+	}
+	return span / (double)made;
+}
+
 static int run_fixed(const struct fixed *f, const struct peer *peer, struct fixed_series *out, size_t i)
 {
 	unsigned long n = peer->threads_most && peer->threads_most < f->n ? peer->threads_most : f->n;
@@ -291,10 +325,17 @@ static int blocked(const struct subject *s)
 		.whats = { "memory of a blocked thread, 100 000", "creating it" },
 		.aims = { { AIM_AT_MOST, 8.5 * 1024 }, { AIM_AT_MOST, 3000 } },
 	};
+	struct row row = ROW_EMPTY;
 	int error = fixed(s, &f);
 
-	if (error || options.quick)
+	if (error)
 		return error;
+	row.what = "  a guard and two fresh pages, bare";
+	row.unit = "ns";
+	row.value = bare_stacks(f.n);
+	report_row(s, &row);
+	if (options.quick)
+		return 0;
 	f.n = 1000000;
 	f.ours_alone = true;
 	f.whats[0] = "memory of a blocked thread, 1 000 000";
