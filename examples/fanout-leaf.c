@@ -48,10 +48,20 @@ int read_line(int fd, char *line, int size)
 	return -1;
 }
 
+static uint64_t chance_of(const struct leaf_behaviour *b, uint64_t query, unsigned leaf)
+{
+	return mix(b->seed ^ mix(query << 16 | leaf));
+}
+
+bool leaf_is_late(const struct leaf_behaviour *b, uint64_t query, unsigned leaf)
+{
+	return chance_of(b, query, leaf) % 100 < b->slow_percent;
+}
+
 static void answer(const struct visit *v, uint64_t query, unsigned leaf)
 {
-	uint64_t chance = mix(v->behaviour->seed ^ mix(query << 16 | leaf));
-	unsigned slow = chance % 100 < v->behaviour->slow_percent;
+	uint64_t chance = chance_of(v->behaviour, query, leaf);
+	bool slow = leaf_is_late(v->behaviour, query, leaf);
 	uint64_t rounds = slow ? FANOUT_ROUNDS_FOR_EVER : FANOUT_ROUNDS;
 	char line[64];
 

@@ -34,7 +34,7 @@ struct fanout {
 	struct leaf_behaviour behaviour;
 	stint_ns deadline;
 	long queries;
-	bool be_leaf;
+	bool be_leaf, plan;
 	int n_leaves;
 	uint16_t ports[MOST_LEAVES];
 	int n_own;                      /* leaves in this process */
@@ -238,6 +238,16 @@ static void stop_leaves(struct fanout *f)
 		stint_thread_join(f->own[i], NULL);
 }
 
+/* what the seed has in store */
+static int print_plan(const struct fanout *f)
+{
+	for (long i = 1; i <= f->queries; i++)
+		for (int leaf = 0; leaf < f->n_leaves; leaf++)
+			if (leaf_is_late(&f->behaviour, (uint64_t)i, (unsigned)leaf))
+				printf("query %ld leaf %d\n", i, leaf);
+	return 0;
+}
+
 static int be_leaf(struct fanout *f)
 {
 	sigset_t ends;
@@ -294,6 +304,9 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 	case 'r':
 		f->behaviour.seed = (uint64_t)args_number("--seed", arg, 0, LONG_MAX, state);
 		return 0;
+	case 'p':
+		f->plan = true;
+		return 0;
 	case 'L':
 		f->be_leaf = true;
 		return 0;
@@ -317,6 +330,7 @@ static const struct argp_option accepted[] = {
 	{ "deadline", 'd', "TIME", 0, "For each query (20ms)", 0 },
 	{ "slow", 's', "PERCENT", 0, "Share of questions that are not answered in time (20)", 0 },
 	{ "seed", 'r', "N", 0, "For which ones that are, and how long the others take (1)", 0 },
+	{ "plan", 'p', NULL, 0, "Ask nobody; print which leaves would not answer which queries in time", 0 },
 	{ "leaf", 'L', NULL, 0, "Be a leaf, on PORT or on any, until SIGTERM", 0 },
 	{ NULL, 0, NULL, 0, NULL, 0 }
 };
@@ -335,5 +349,5 @@ int main(int argc, char **argv)
 	};
 
 	args_parse(&command_line, argc, argv, &f);
-	return f.be_leaf ? be_leaf(&f) : be_root(&f, f.ports[0] != 0);
+	return f.plan ? print_plan(&f) : f.be_leaf ? be_leaf(&f) : be_root(&f, f.ports[0] != 0);
 }

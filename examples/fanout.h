@@ -7,6 +7,7 @@
 #ifndef EXAMPLES_FANOUT_H
 #define EXAMPLES_FANOUT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct leaf_behaviour {
@@ -22,6 +23,9 @@ int leaf_listen(uint16_t *port);
 
 /* Answers on whatever connects to @socket until that is shut down, and all connections have ended. */
 void leaf_serve(int socket, const struct leaf_behaviour *behaviour);
+
+/* whether that question will not be answered in time */
+bool leaf_is_late(const struct leaf_behaviour *behaviour, uint64_t query, unsigned leaf);
 
 /* reads until there is a newline, or the room is used up; 0, or -1 when there is none */
 int read_line(int fd, char *line, int size);

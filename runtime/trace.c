@@ -124,14 +124,21 @@ static void __attribute__((format(printf, 2, 3))) put(struct out *o, const char 
 		o->n += (size_t)n;
 }
 
-static double us(uint64_t at)
+static stint_ns since_begin(uint64_t at)
 {
-	return at > begin ? (double)clock_ns(at - begin) / 1000 : 0;
+	return at > begin ? clock_ns(at - begin) : 0;
+}
+
+/* in microseconds; by whole numbers, because the program's locale may have another decimal point */
+static void put_time(struct out *o, const char *name, stint_ns ns)
+{
+	put(o, ",\"%s\":%lld.%03d", name, (long long)(ns / 1000), (int)(ns % 1000));
 }
 
 static void begin_event(struct out *o, const char *ph, unsigned worker, uint64_t at)
 {
-	put(o, "%s{\"ph\":\"%s\",\"pid\":1,\"tid\":%u,\"ts\":%.3f", o->any ? ",\n" : "", ph, worker + 1, us(at));
+	put(o, "%s{\"ph\":\"%s\",\"pid\":1,\"tid\":%u", o->any ? ",\n" : "", ph, worker + 1);
+	put_time(o, "ts", since_begin(at));
 	o->any = true;
 }
 
@@ -174,8 +181,9 @@ static void write_stretch(struct out *o, unsigned worker, const struct trace_eve
 {
 	begin_event(o, "X", worker, run->at);
 	put_name(o, run);
-	put(o, ",\"cat\":\"run\",\"dur\":%.3f,\"args\":{\"thread\":%llu,\"end\":\"%s\"", us(leave->at) - us(run->at),
-	    (unsigned long long)run->thread, how_name(leave));
+	put_time(o, "dur", since_begin(leave->at) - since_begin(run->at));
+	put(o, ",\"cat\":\"run\",\"args\":{\"thread\":%llu,\"end\":\"%s\"", (unsigned long long)run->thread,
+	    how_name(leave));
 	if (leave->how == STATE_PAUSED)
 		put(o, ",\"for\":\"%s\"", park_reason_name(leave->reason));
 	put(o, "}}");
@@ -208,7 +216,8 @@ static void write_ring(struct out *o, const struct worker *w)
 		switch (e->kind) {
 		case TRACE_RUN:
 			run = e;
-			write_arrow(o, "f", w->id, e->at, e->thread);
+			if (e->how == STATE_PAUSED)     /* not where it was stopped or had yielded */
+				write_arrow(o, "f", w->id, e->at, e->thread);
 			break;
 		case TRACE_LEAVE:
 			if (run && run->thread == e->thread)

@@ -184,7 +184,7 @@ set:
 	if (unlikely(__atomic_load_n(&kt->kicked, __ATOMIC_RELAXED)) || unlikely(thread_cancels(t)))
 		kt->turn_end = 0;       /* a kick that came in between has left no other trace */
 	runq_ensure_tick_locked(w, t, leaf);
-	trace(w, TRACE_RUN, t, 0, 0);
+	trace(w, TRACE_RUN, t, 0, t->started ? s->how : STATE_PAUSED);
 	return &leaf->ctx;
 }
 

@@ -106,6 +106,7 @@ free_call:
 /* What threads get: the runtime is started as the first thread of a program would start it. */
 static int print_threads(void)
 {
+	const char *tick = secure_getenv("STINT_TICK");
 	struct stint_config c = { .size = sizeof(c) };
 	int err = stint_start(NULL);
 
@@ -122,6 +123,7 @@ static int print_threads(void)
 	printf("workers            %u\n", c.workers);
 	printf("quantum            %.3f ms\n", (double)c.quantum / 1e6);
 	printf("policy             %s\n", c.policy);
+	printf("ticks from         %s\n", tick ? tick : "timer");
 	err = stint_stop();
 	if (err)
 		fprintf(stderr, "stint: stint_stop: %s\n", strerror(err));

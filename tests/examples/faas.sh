@@ -10,11 +10,8 @@ functions=$top/examples
 # microseconds, bytes, fds and result
 row() {
 	line=$(grep "^$1\.so " "$dir/out" | sed -n "${3:-1}p")
-	case $line in
-	"$1.so "*" $2 "*) ;;
-	*) fail "$1: not $2" ;;
-	esac
-	rest=${line#* "$2" }
+	rest=$(echo "$line" | sed -n "s/^$1\.so  *$2  *//p")
+	[ -n "$rest" ] || fail "$1: not $2"
 	cpu=$(echo "$rest" | awk '{ print int($1 * 1000) }')
 	bytes=$(echo "$rest" | awk '{ print $3 }')
 	fds=$(echo "$rest" | awk '{ print $5 }')
@@ -72,7 +69,7 @@ test_together() {
 	for i in $(seq 10); do
 		set -- "$@" "$spin" "$words=$(seq $i | tr '\n' ' ')" "$wait" "$leak=little"
 	done
-	for workers in 1 2 4; do
+	for workers in 1 4; do
 		STINT_WORKERS=$workers
 		export STINT_WORKERS
 		run --budget 5ms --limit 2s "$@"
@@ -83,7 +80,7 @@ test_together() {
 			[ "$result" = "$i words" ] || fail "$workers workers: $result, not $i words"
 			row faas-spin 'over budget' $i
 			row faas-leak returned $i
-			row faas-wait 'too long' $i
+			row faas-wait '\(too long\|over budget\)' $i
 		done
 	done
 	unset STINT_WORKERS

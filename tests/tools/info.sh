@@ -31,6 +31,7 @@ line threads work
 line workers '[1-9][0-9]*'
 line quantum '[0-9.]* ms'
 line policy fair
+line 'ticks from' timer
 
 info 0 STINT_WORKERS=3 STINT_QUANTUM=250us STINT_POLICY=mlfq STINT_STACK=128K STINT_SIGNAL=USR2
 line workers 3
@@ -40,9 +41,11 @@ line 'default stack' '131072 bytes'
 line 'preemption signal' SIGUSR2
 info 0 STINT_POLICY="$top_builddir/examples/policy-lottery.so"
 line policy lottery
+info 0 STINT_TICK=peer
+line 'ticks from' peer
 
 for wrong in STINT_WORKERS=0 STINT_WORKERS=x STINT_WORKERS=257 STINT_QUANTUM=1ns STINT_QUANTUM=5 STINT_QUANTUM=11s \
-	STINT_POLICY=no-such STINT_POLICY=/no/such.so; do
+	STINT_POLICY=no-such STINT_POLICY=/no/such.so STINT_TICK=clock STINT_TRACE=/no/such/file; do
 	info 1 $wrong
 	line calls work
 	line threads "do not work: .*${wrong#*=}.*"

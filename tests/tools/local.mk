@@ -1,8 +1,9 @@
-# tests/tools/local.mk - the stint command and gdb's script, from the outside
+# tests/tools/local.mk - the stint command, gdb's script and the trace, from the outside
 
 tool_tests = \
 	tests/tools/gdb.sh \
-	tests/tools/info.sh
+	tests/tools/info.sh \
+	tests/tools/trace.sh
 TESTS += $(tool_tests)
 EXTRA_DIST += $(tool_tests)
 
