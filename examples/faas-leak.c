@@ -9,6 +9,7 @@
 
 #define BLOCK 10000
 
+static char *volatile last;             /* somebody may look: or compilers leave the blocks out */
 static pthread_mutex_t shared = PTHREAD_MUTEX_INITIALIZER;
 
 const char *faas_main(const char *request)
@@ -16,9 +17,9 @@ const char *faas_main(const char *request)
 	int rounds = strcmp(request, "little") ? 100 : 3;
 
 	for (int i = 0; i < rounds; i++) {
-		char *block = malloc(BLOCK);
-		if (block)
-			memset(block, 1, BLOCK);
+		last = malloc(BLOCK);
+		if (last)
+			memset(last, 1, BLOCK);
 		if (open("/dev/null", O_RDONLY) < 0 || !fopen("/dev/zero", "r"))
 			return "no descriptor is left";
 	}
