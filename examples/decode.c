@@ -12,10 +12,8 @@
  * The interesting functions are run_slice() and decode_files(). At the end the program compares
  * its heap and its descriptors with what they were before the first file.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +23,7 @@
 #include <stint.h>
 
 #include "decode-options.h"
+#include "holdings.h"
 #include "picture.h"
 
 struct tally {
@@ -42,11 +41,6 @@ struct job {
 	stint_t *call;
 	int64_t longest_gap;
 	bool over;
-};
-
-struct holdings {
-	long long bytes;
-	int fds;
 };
 
 static int64_t now(void)
@@ -224,34 +218,6 @@ static bool close_sets(struct job *jobs, int n)
 	return !err;
 }
 
-static struct holdings count_holdings(void)
-{
-	struct mallinfo2 heap = mallinfo2();
-	struct holdings h = { .bytes = (long long)(heap.uordblks + heap.hblkhd), .fds = 0 };
-	DIR *dir = opendir("/proc/self/fd");
-
-	while (dir && readdir(dir))
-		h.fds++;
-	if (dir)
-		closedir(dir);
-	return h;
-}
-
-/*
- * glibc keeps small freed blocks in a cache of each thread, and mallinfo2() counts those as in use. For the
- * count at the end to be exact, the program runs without that cache, which can only be asked for
- * before it starts.
- */
-static void restart_without_malloc_cache(char **argv)
-{
-	const char *tunables = getenv("GLIBC_TUNABLES");
-
-	if (tunables && strstr(tunables, "malloc.tcache_count"))
-		return;
-	if (!setenv("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0", 1))
-		execvp(argv[0], argv);
-}
-
 /* As many calls as there will be at once: the library keeps their stacks and thread identities for the next ones. */
 static void warm_up(struct job *jobs, int n, const struct options *o)
 {
@@ -271,7 +237,7 @@ static void warm_up(struct job *jobs, int n, const struct options *o)
 
 static int conclude(const struct tally *t, const struct holdings *before)
 {
-	struct holdings after = count_holdings();
+	struct holdings after = holdings_count();
 	long long bytes = after.bytes - before->bytes;
 	int fds = after.fds - before->fds;
 
@@ -287,7 +253,7 @@ int main(int argc, char **argv)
 	struct tally t = { .live = isatty(STDOUT_FILENO) };
 
 	options_parse(&o, argc, argv);
-	restart_without_malloc_cache(argv);
+	holdings_exact(argv);
 	if (stint_unsupported()) {
 		fprintf(stderr, "%s: %s\n", argv[0], stint_unsupported());
 		return 1;
@@ -302,7 +268,7 @@ int main(int argc, char **argv)
 	for (int i = 0; i < o.n_files; i++)
 		jobs[i].pic.path = o.files[i];
 	warm_up(jobs, o.private ? o.n_files : 1, &o);
-	struct holdings before = count_holdings();
+	struct holdings before = holdings_count();
 	for (int i = 0; !o.private && i < o.n_files; i++)
 		decode_files(&jobs[i], 1, &o, &t);
 	if (o.private)

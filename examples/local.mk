@@ -97,6 +97,8 @@ noinst_PROGRAMS += \
 	examples/mkbomb
 
 examples_decode_SOURCES = \
+	$(example_args) \
+	$(example_holdings) \
 	examples/decode-options.c \
 	examples/decode-options.h \
 	examples/decode.c \
