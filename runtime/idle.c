@@ -71,12 +71,14 @@ struct worker *idle_sleeper(void)
 	return found;
 }
 
-static void wake_one(void)
+bool idle_wake_one(void)
 {
 	struct worker *w;
 
-	while ((w = idle_sleeper()) && !idle_wake(w))
-		;
+	while ((w = idle_sleeper()))
+		if (idle_wake(w))
+			return true;
+	return false;
 }
 
 /* more is ready here than runs: somebody who sleeps may have it */
@@ -92,7 +94,7 @@ void idle_offer(struct worker *w)
 	if (w->ready < 2 && now - __atomic_load_n(&last_wake, __ATOMIC_RELAXED) < wake_cycles)
 		return;
 	__atomic_store_n(&last_wake, now, __ATOMIC_RELAXED);
-	wake_one();
+	idle_wake_one();
 }
 
 /* --- having nothing to do ---------------------------------------------------------------------- */

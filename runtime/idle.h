@@ -16,6 +16,7 @@ void idle_sleep(struct worker *w);
 /* any kernel thread */
 bool idle_wake(struct worker *w);               /* false: it does not sleep */
 struct worker *idle_sleeper(void);              /* one that sleeps, or NULL */
+bool idle_wake_one(void);       /* false: none sleeps */
 void idle_offer(struct worker *w);              /* more may be ready there than runs: somebody who sleeps may have it */
 
 #endif

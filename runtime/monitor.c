@@ -5,7 +5,8 @@
  * kernel. Mostly the end of the thread's turn interrupts that, and the others get their turns; not where the kernel does not let
  * itself be interrupted, nor where the policy has no turns. So while anybody waits for a worker, the monitor looks every LOOK_NS
  * whether it has switched; if not, and the kernel says that its thread sleeps, it brings in a relief (relief.c). A worker that
- * computes is left alone: that is its policy's business.
+ * computes is left alone: that is its policy's business. If a worker sleeps meanwhile, though, it is woken to take those who wait:
+ * where somebody became ready at the moment at which it went to sleep, it may have overlooked that.
  *
  * While nobody waits the monitor rests on its word; the first who waits rouses it (monitor_attend()), at most once in a while.
  *
@@ -26,6 +27,7 @@
 #include "monitor.h"
 
 #include "clock.h"
+#include "idle.h"
 #include "relief.h"
 #include "runq.h"
 #include "settings.h"
@@ -105,7 +107,7 @@ static uint64_t look(uint64_t now)
 			continue;
 		}
 		next = now;
-		if (turns == seen[i].turns && kernel_state(w->kt->tid) != 'R')
+		if (turns == seen[i].turns && !idle_wake_one() && kernel_state(w->kt->tid) != 'R')
 			relief_bring(w, turns);
 		seen[i].turns = turns;
 	}
