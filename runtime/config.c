@@ -21,6 +21,7 @@
 
 #include <stint.h>
 
+#include "deadlock.h"
 #include "init.h"
 #include "kthread.h"
 #include "monitor.h"
@@ -475,6 +476,7 @@ void config_after_fork(void)
 {
 	struct worker *w = worker_here();
 
+	deadlock_after_fork(w);
 	if (!started)
 		return;
 	poller_fini();

@@ -16,6 +16,7 @@
 #include "idle.h"
 
 #include "clock.h"
+#include "deadlock.h"
 #include "poller.h"
 #include "replace.h"
 #include "runq.h"
@@ -37,6 +38,7 @@ void idle_setup(void)
 	look_cycles = clock_cycles(LOOK_NS);
 	wake_cycles = clock_cycles(WAKE_EVERY_NS);
 	idle_nasleep = nlooking = 0;
+	deadlock_setup();
 }
 
 /* --- waking ------------------------------------------------------------------------------------ */
@@ -153,9 +155,43 @@ bool idle_look_around(struct worker *w)
 	return found;
 }
 
-static void sleep_on_word(struct worker *w)
+static bool at_rest(struct worker *w)
 {
-	uint64_t first = __atomic_load_n(&w->timers.first, __ATOMIC_RELAXED), now = clock_now();
+	return !__atomic_load_n(&w->running, __ATOMIC_RELAXED) && !__atomic_load_n(&w->ready, __ATOMIC_RELAXED) &&
+	       cds_wfcq_empty(&w->inbox_head, &w->inbox_tail) && __atomic_load_n(&w->timers.first, __ATOMIC_RELAXED) == NEVER;
+}
+
+bool idle_all_asleep(void)
+{
+	if (__atomic_load_n(&idle_nasleep, __ATOMIC_SEQ_CST) != (int)nregular)
+		return false;
+	for (unsigned i = 0; i < nworkers; i++)
+		if (!at_rest(workers[i]))
+			return false;
+	return true;
+}
+
+uint64_t idle_slept(void)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < nworkers; i++)
+		n += __atomic_load_n(&workers[i]->stats.sleeps, __ATOMIC_RELAXED);
+	return n;
+}
+
+uint64_t idle_switched(void)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < nworkers; i++)
+		n += __atomic_load_n(&workers[i]->stats.switches, __ATOMIC_RELAXED);
+	return n;
+}
+
+static void sleep_on_word(struct worker *w, uint64_t first)
+{
+	uint64_t now = clock_now();
 	stint_ns span = first == NEVER ? 0 : first > now ? clock_ns(first - now) + 1 : 1;
 	struct timespec ts = { span / 1000000000, span % 1000000000 };
 
@@ -173,10 +209,14 @@ void idle_sleep(struct worker *w)
 	__atomic_store_n(&w->asleep, how, __ATOMIC_SEQ_CST);
 	__atomic_fetch_add(&idle_nasleep, 1, __ATOMIC_SEQ_CST);
 	if (!called(w) && !others_have(w)) {
+		uint64_t first = __atomic_load_n(&w->timers.first, __ATOMIC_RELAXED);
+
+		if (first == NEVER)
+			first = deadlock_look();
 		if (how == 2)
-			list = poller_poll(__atomic_load_n(&w->timers.first, __ATOMIC_RELAXED), &woken);
+			list = poller_poll(first, &woken);
 		else
-			sleep_on_word(w);
+			sleep_on_word(w, first);
 	}
 	if (__atomic_exchange_n(&w->asleep, 0, __ATOMIC_SEQ_CST))
 		__atomic_fetch_sub(&idle_nasleep, 1, __ATOMIC_SEQ_CST);

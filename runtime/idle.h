@@ -16,6 +16,9 @@ void idle_sleep(struct worker *w);
 /* any kernel thread */
 bool idle_wake(struct worker *w);               /* false: it does not sleep */
 struct worker *idle_sleeper(void);              /* one that sleeps, or NULL */
+bool idle_all_asleep(void);     /* no worker runs, is needed, or will wake by itself */
+uint64_t idle_slept(void);      /* how often any has gone to sleep: changes where one has been awake */
+uint64_t idle_switched(void);   /* how many threads have been given the CPU */
 bool idle_wake_one(void);       /* false: none sleeps */
 void idle_offer(struct worker *w);              /* more may be ready there than runs: somebody who sleeps may have it */
 

@@ -40,6 +40,8 @@ libstint_core_la_SOURCES = \
 	runtime/config.c \
 	runtime/config.h \
 	runtime/context.h \
+	runtime/deadlock.c \
+	runtime/deadlock.h \
 	runtime/guard.c \
 	runtime/guard.h \
 	runtime/idle.c \

@@ -20,6 +20,8 @@
 
 #include "park.h"
 
+#include "deadlock.h"
+
 #include "monitor.h"
 #include "sys.h"
 #include "thread.h"
@@ -182,6 +184,34 @@ static void sleep_on(struct stint_waiter *w, uint64_t limit)
 	}
 }
 
+bool park_waits(const struct stint_waiter *w)
+{
+	return waits(__atomic_load_n(&w->state, __ATOMIC_ACQUIRE));
+}
+
+void park_deadlocked(struct stint_waiter *w)
+{
+	if (stop_waiting(w, PARK_DEADLOCKED))
+		sys_raw(SYS_futex, &w->state, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL);
+}
+
+/* until somebody wakes it; it must be seen that there is such a one */
+static int sleep_for_good(struct stint *s, struct stint_waiter *w, bool stoppable)
+{
+	struct deadlock_waiter d;
+	int err = 0;
+
+	deadlock_enter(&d, w);
+	while (park_waits(w)) {
+		if (stoppable && s->pending && stop_waiting(w, PARK_INTERRUPTED))
+			err = EINTR;
+		else
+			sleep_on(w, deadlock_look());
+	}
+	deadlock_leave(&d);
+	return err ? err : __atomic_load_n(&w->state, __ATOMIC_ACQUIRE) == PARK_DEADLOCKED ? EDEADLK : 0;
+}
+
 static int park_kthread(struct stint *s, struct stint_waiter *w, uint64_t deadline)
 {
 	bool stoppable = s && interruptible(s);
@@ -192,12 +222,14 @@ static int park_kthread(struct stint *s, struct stint_waiter *w, uint64_t deadli
 			return 0;
 		arch_relax();
 	}
+	if (limit == NEVER)
+		return sleep_for_good(s, w, stoppable);
 	for (;;) {
 		uint64_t now;
 
 		if (!waits(__atomic_load_n(&w->state, __ATOMIC_ACQUIRE)))
 			return 0;
-		now = deadline == NEVER && !stoppable ? 0 : clock_now();
+		now = clock_now();
 		if (deadline <= now)
 			return stop_waiting(w, PARK_TIMED_OUT) ? ETIMEDOUT : 0;
 		if (stoppable && (limit <= now || s->pending))

@@ -107,10 +107,14 @@ static inline uint64_t park_deadline(stint_ns span)
 /*
  * park - wait until unpark(), or until @deadline (cycles; NEVER)
  *
- * Return: 0: unparked. ETIMEDOUT. EINTR: somebody wants to stop whoever waits (the deadline of a call around, a cancel).
+ * Return: 0: unparked. ETIMEDOUT. EDEADLK: in a join of a kernel thread's, nobody is left to end that (deadlock.h). EINTR: somebody wants to stop whoever waits (the deadline of a call around, a cancel).
  *         After the last two the waiter may still be in its queue, and may even have been taken out a moment ago.
  */
 int park(struct stint *s, struct stint_waiter *w, uint64_t deadline);
+
+/* of a kernel thread: whether it waits still; and its park() returns EDEADLK, if it does */
+bool park_waits(const struct stint_waiter *w);
+void park_deadlocked(struct stint_waiter *w);
 
 /* instead of park(), after waiter_init(): true if nobody has woken it yet; else park() must follow all the same */
 bool waiter_give_up(struct stint_waiter *w);

@@ -65,6 +65,7 @@ int sys_init(void)
 	FIND(pthread_mutex_unlock);
 	FIND(pthread_rwlock_unlock);
 	FIND(pthread_spin_unlock);
+	FIND(exit);
 	FIND(sigaction);
 	FIND(dl_iterate_phdr);
 	FIND(pthread_create);

@@ -41,6 +41,7 @@ struct sys_functions {
 	int (*pthread_mutex_unlock)(pthread_mutex_t *);
 	int (*pthread_rwlock_unlock)(pthread_rwlock_t *);
 	int (*pthread_spin_unlock)(pthread_spinlock_t *);
+	void (*exit)(int);
 	int (*sigaction)(int, const struct sigaction *, struct sigaction *);
 	int (*dl_iterate_phdr)(int (*)(struct dl_phdr_info *, size_t, void *), void *);
 	int (*pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);

@@ -27,7 +27,8 @@ struct stint_waiter;
 struct worker;
 
 /* park_state; WOKEN_HERE: by itself, on its way to park() */
-enum { PARK_NOT, PARK_WAITS, PARK_WAITS_HARD, PARK_WOKEN, PARK_WOKEN_HERE, PARK_TIMED_OUT, PARK_INTERRUPTED };
+enum { PARK_NOT, PARK_WAITS, PARK_WAITS_HARD, PARK_WOKEN, PARK_WOKEN_HERE, PARK_TIMED_OUT, PARK_INTERRUPTED,
+       PARK_DEADLOCKED };
 
 struct stint_thread {
 	/* every switch */
