@@ -58,8 +58,21 @@ void threads_hold(int n)
 	__atomic_fetch_add(n > 0 ? &made : &freed, 1, __ATOMIC_SEQ_CST);
 }
 
+/* It is not in this process. Who has its handle is told so. */
+static void forget(struct stint *s, void *survivor)
+{
+	struct stint_thread *t = thread_of(s);
+
+	if (!s->is_thread || t == survivor)
+		return;
+	t->ended = t->joined = true;
+	t->joiner = NULL;
+	t->lock = 0;
+}
+
 void threads_after_fork(struct worker *w)
 {
+	stack_each(forget, w ? w->running : NULL);
 	freed = 0;
 	made = w != NULL;
 	if (w)
