@@ -15,6 +15,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <stint/sched.h>
+
 #include "guard.h"
 #include "signals.h"
 #include "stack.h"
@@ -49,17 +51,23 @@ static void report_overflow(const struct stint *s)
 {
 	struct message m = { .n = 0 };
 
-	put(&m, "stint: stack overflow in call ");
+	put(&m, s->is_thread ? "stint: stack overflow in thread " : "stint: stack overflow in call ");
+	if (s->is_thread) {
+		put_number(&m, ((const struct stint_task *)(s + 1))->id);
+		put(&m, s->name[0] ? " " : "");
+	}
 	if (s->name[0]) {
 		put(&m, "\"");
 		put(&m, s->name);
 		put(&m, "\"");
-	} else {
+	} else if (!s->is_thread) {
 		put(&m, "without a name");
 	}
 	put(&m, ": it had ");
 	put_number(&m, stack_size(s));
-	put(&m, " bytes of stack. Give it more with stack_size in struct stint_attr, or all calls with STINT_STACK.\n");
+	put(&m, " bytes of stack. Give it more with stack_size in struct ");
+	put(&m, s->is_thread ? "stint_thread_attr, or all threads" : "stint_attr, or all calls");
+	put(&m, " with STINT_STACK.\n");
 	sys_raw(SYS_write, STDERR_FILENO, m.text, m.n, 0);
 }
 
