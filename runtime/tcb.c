@@ -570,7 +570,7 @@ int tcb_init(char *why, size_t size)
 	}
 	layout.align = 64;
 	sys.dl_iterate_phdr(widest_alignment, &layout.align);
-	err = start_anchor(true);
+	err = anchor.tp ? 0 : start_anchor(true);       /* an earlier try may have come further than this */
 	if (err) {
 		snprintf(why, size, "the one helper thread that stint needs could not be started: %s",
 		         strerrordesc_np(err));
