@@ -54,6 +54,9 @@ api_tests = \
 	tests/api/thread_own \
 	tests/api/thread_policies \
 	tests/api/thread_stats \
+	tests/api/thread_cycles \
+	tests/api/thread_deadlock \
+	tests/api/thread_process \
 	tests/api/thread_turns \
 	tests/api/timeout \
 	tests/api/usage
@@ -95,7 +98,7 @@ stress_tests = \
 	tests/stress/threads \
 	tests/stress/timer
 
-fault_tests = tests/fault/launch tests/fault/layout tests/fault/statics
+fault_tests = tests/fault/launch tests/fault/layout tests/fault/statics tests/fault/threads
 check_PROGRAMS += $(api_tests) $(interpose_tests) $(stress_tests) $(fault_tests)
 TESTS += $(api_tests) $(interpose_tests) $(fault_tests) $(stress_tests)
 
@@ -155,6 +158,9 @@ tests_api_thread_misuse_LDADD = libstint.la
 tests_api_thread_own_LDADD = libstint.la
 tests_api_thread_policies_LDADD = libstint.la
 tests_api_thread_stats_LDADD = libstint.la
+tests_api_thread_cycles_LDADD = libstint.la
+tests_api_thread_deadlock_LDADD = libstint.la
+tests_api_thread_process_LDADD = libstint.la
 tests_api_thread_turns_LDADD = libstint.la
 tests_api_timeout_LDADD = libstint.la
 tests_api_usage_LDADD = libstint.la
@@ -254,6 +260,9 @@ tests_fault_layout_LDADD = $(CORE_OBJECTS)
 tests_fault_statics_CPPFLAGS = $(CORE_CPPFLAGS)
 tests_fault_statics_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)
 tests_fault_statics_LDADD = $(CORE_OBJECTS)
+tests_fault_threads_CPPFLAGS = $(CORE_CPPFLAGS)
+tests_fault_threads_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)
+tests_fault_threads_LDADD = $(CORE_OBJECTS)
 tests_fault_launch_CPPFLAGS = $(CORE_CPPFLAGS)
 tests_fault_launch_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)
 tests_fault_launch_LDADD = $(CORE_OBJECTS)
@@ -265,6 +274,7 @@ if HAVE_CHECK
 unit_tests = \
 	tests/unit/test_chan \
 	tests/unit/test_clock \
+	tests/unit/test_config \
 	tests/unit/test_elf_file \
 	tests/unit/test_heap \
 	tests/unit/test_histogram \
@@ -275,7 +285,8 @@ unit_tests = \
 	tests/unit/test_sync \
 	tests/unit/test_tcb \
 	tests/unit/test_text \
-	tests/unit/test_tick
+	tests/unit/test_tick \
+	tests/unit/test_timers
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 endif
@@ -322,6 +333,12 @@ tests_unit_test_tcb_LDADD = $(unit_ldadd)
 tests_unit_test_text_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_text_CFLAGS = $(unit_cflags)
 tests_unit_test_text_LDADD = $(unit_ldadd)
+tests_unit_test_config_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_config_CFLAGS = $(unit_cflags)
+tests_unit_test_config_LDADD = $(unit_ldadd)
+tests_unit_test_timers_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_timers_CFLAGS = $(unit_cflags)
+tests_unit_test_timers_LDADD = $(unit_ldadd)
 tests_unit_test_tick_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_tick_CFLAGS = $(unit_cflags)
 tests_unit_test_tick_LDADD = $(unit_ldadd)

@@ -1,0 +1,336 @@
+/*
+ * threads.c - the n-th allocation, mapping, timer, kernel thread fails while the runtime is started, threads are made, or the policy
+ * is replaced, for every n until none does; and the process has no descriptors left: it is said, nothing is left behind, nothing
+ * hangs, and the next try works
+ *
+ * Linked with the library's objects, so that the seam in runtime/sys.h can be told to fail.
+ */
+#include "../test.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+
+#include <stint.h>
+
+#include "sys.h"
+
+static const char *const kind_names[SYS_FAULTS] = {
+	[SYS_MALLOC] = "malloc", [SYS_MMAP] = "mmap", [SYS_TIMER_CREATE] = "timer_create",
+	[SYS_THREAD_CREATE] = "pthread_create", [SYS_SIGACTION] = "sigaction",
+};
+
+static const struct stint_config config = { .size = sizeof(config), .workers = 4, .quantum = STINT_MS(1) };
+
+static int count_tasks(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	struct dirent *e;
+	int n = 0;
+
+	CHECK(dir);
+	while ((e = readdir(dir)))
+		n += e->d_name[0] != '.';
+	closedir(dir);
+	return n;
+}
+
+/* only main and the anchor, which stays; one that has been joined may be seen a moment longer */
+static void wait_for_tasks(void)
+{
+	for (int i = 0; count_tasks() > 2; i++) {
+		CHECK_INT(i, <, 10000);
+		sleep_ns(1000000);
+	}
+}
+
+static void *returns(void *arg)
+{
+	stint_thread_yield();
+	return arg;
+}
+
+static void *sleeps(void *arg)
+{
+	stint_thread_sleep(STINT_US(200));
+	return arg;
+}
+
+static void threads_work(void)
+{
+	stint_thread_t *t[10];
+	void *result;
+
+	for (int i = 0; i < 10; i++)
+		CHECK_INT(stint_thread_create(&t[i], NULL, i % 2 ? sleeps : returns, &t[i]), ==, 0);
+	for (int i = 0; i < 10; i++) {
+		CHECK_INT(stint_thread_join(t[i], &result), ==, 0);
+		CHECK(result == &t[i]);
+	}
+}
+
+static void stop(void)
+{
+	int err;
+
+	while ((err = stint_stop()) == EBUSY)
+		sleep_ns(100000);
+	CHECK_INT(err, ==, 0);
+}
+
+static void in_a_child(bool (*fn)(enum sys_fault, int), enum sys_fault kind, const char *what)
+{
+	int n = 1, status;
+
+	for (;; n++) {
+		pid_t pid = fork();
+
+		CHECK_INT(pid, >=, 0);
+		if (!pid) {
+			test_child();
+			_exit(fn(kind, n) ? 20 : 21);
+		}
+		status = wait_for(pid);
+		if (!WIFEXITED(status) || (WEXITSTATUS(status) != 20 && WEXITSTATUS(status) != 21))
+			test_fail(__FILE__, __LINE__, "%s, %s number %d: status %#x", what, kind_names[kind], n, status);
+		if (WEXITSTATUS(status) == 21)
+			break;
+	}
+	printf("%s: %d of %s\n", what, n - 1, kind_names[kind]);
+}
+
+static bool happened(enum sys_fault kind)
+{
+	bool did = !sys_fault_after[kind];
+
+	sys_fault_after[kind] = 0;
+	return did;
+}
+
+/* the first start of the process: some of what was made stays for later, none of it is a descriptor */
+static bool first_start(enum sys_fault kind, int n)
+{
+	int fds = count_fds(), err;
+	bool did;
+
+	sys_fault_after[kind] = n;
+	err = stint_start(&config);
+	did = happened(kind);
+	if (did && err) {
+		CHECK(err == ENOMEM || err == EAGAIN);
+		CHECK(*stint_why());
+		CHECK_INT(count_fds(), ==, fds);
+		wait_for_tasks();
+		CHECK_INT(stint_start(&config), ==, 0);
+	}
+	CHECK(did || !err);
+	threads_work();
+	stop();
+	CHECK_INT(count_fds(), ==, fds);
+	return did;
+}
+
+/* later ones: nothing whatsoever is left */
+static bool later_start(enum sys_fault kind, int n)
+{
+	int fds, err;
+	bool did;
+
+	CHECK_INT(stint_start(&config), ==, 0);
+	threads_work();
+	stop();
+	fds = count_fds();
+	sys_fault_after[kind] = n;
+	err = stint_start(&config);
+	did = happened(kind);
+	CHECK(!!err == did || !err);
+	if (err) {
+		CHECK(err == ENOMEM || err == EAGAIN);
+		CHECK(*stint_why());
+		CHECK_INT(stint_stop(), ==, 0);
+		wait_for_tasks();
+		CHECK_INT(count_fds(), ==, fds);
+		CHECK_INT(stint_start(&config), ==, 0);
+	}
+	threads_work();
+	stop();
+	return did;
+}
+
+#define MANY 200
+
+/* by main: made or not, and those that were run */
+static bool many_threads(enum sys_fault kind, int n)
+{
+	struct stint_thread_attr attr = { .size = sizeof(attr), .stack_size = (40 << 10) + ((size_t)n << 12) };
+	static stint_thread_t *t[MANY];
+	int failed = 0;
+	bool did;
+
+	CHECK_INT(stint_start(&config), ==, 0);
+	threads_work();
+	sys_fault_after[kind] = n;
+	for (int i = 0; i < MANY; i++) {
+		int err;
+
+		t[i] = NULL;
+		err = stint_thread_create(&t[i], &attr, returns, &t[i]);
+		CHECK(err == 0 || err == ENOMEM || err == EAGAIN);
+		CHECK(err ? !t[i] : !!t[i]);
+		failed += !!err;
+	}
+	did = happened(kind);
+	CHECK(did || !failed);
+	CHECK_INT(failed, <=, 1);
+	for (int i = 0; i < MANY; i++)
+		if (t[i])
+			CHECK_INT(stint_thread_join(t[i], NULL), ==, 0);
+	threads_work();
+	stop();
+	return did;
+}
+
+static bool policy_set(enum sys_fault kind, int n)
+{
+	stint_thread_t *t;
+	bool did;
+	int err;
+
+	CHECK_INT(stint_start(&config), ==, 0);
+	CHECK_INT(stint_thread_create(&t, NULL, sleeps, NULL), ==, 0);
+	sys_fault_after[kind] = n;
+	err = stint_policy_set(stint_policy_builtin(1));
+	did = happened(kind);
+	CHECK(did ? err == ENOMEM : !err);
+	CHECK_INT(stint_policy_set(stint_policy_builtin(2)), ==, 0);
+	CHECK_INT(stint_thread_join(t, NULL), ==, 0);
+	threads_work();
+	stop();
+	return did;
+}
+
+/* a cleanup that there is no memory for is not there, and the rest of the thread goes on */
+static int ran;
+
+static void count_run(void *arg)
+{
+	(void)arg;
+	__atomic_fetch_add(&ran, 1, __ATOMIC_RELAXED);
+}
+
+static void *defers(void *arg)
+{
+	int *kept = arg;
+
+	for (int i = 0; i < 200; i++) {
+		int err = stint_defer(count_run, NULL);
+
+		CHECK(err == 0 || err == ENOMEM);
+		*kept += !err;
+	}
+	stint_thread_sleep(STINT_FOREVER);
+	return NULL;
+}
+
+static bool in_a_thread(enum sys_fault kind, int n)
+{
+	stint_thread_t *t;
+	int kept = 0;
+	bool did;
+
+	CHECK_INT(stint_start(&config), ==, 0);
+	threads_work();
+	ran = 0;
+	sys_fault_after[kind] = n;
+	CHECK_INT(stint_thread_create(&t, NULL, defers, &kept), ==, 0);
+	sleep_ns(5000000);
+	CHECK_INT(stint_thread_cancel(t), ==, 0);
+	CHECK_INT(stint_thread_join(t, NULL), ==, 0);
+	did = happened(kind);
+	CHECK_INT(ran, ==, kept);
+	stop();
+	return did;
+}
+
+/* --- no descriptors ---------------------------------------------------------------------------- */
+
+static void with_descriptors(int n)
+{
+	struct rlimit limit, few;
+	int highest, err;
+
+	CHECK_INT(getrlimit(RLIMIT_NOFILE, &limit), ==, 0);
+	highest = open("/dev/null", O_RDONLY);
+	CHECK(highest >= 0);
+	close(highest);
+	few = limit;
+	few.rlim_cur = (rlim_t)(highest + n);
+	CHECK_INT(setrlimit(RLIMIT_NOFILE, &few), ==, 0);
+	err = stint_start(&config);
+	if (err) {
+		CHECK_INT(err, ==, EMFILE);
+		CHECK(*stint_why());
+		CHECK_INT(open("/dev/null", O_RDONLY), ==, n ? highest : -1);
+		if (n)
+			close(highest);
+	}
+	CHECK(n >= 2 || err);
+	CHECK_INT(setrlimit(RLIMIT_NOFILE, &limit), ==, 0);
+	if (err)
+		CHECK_INT(stint_start(&config), ==, 0);
+	threads_work();
+	stop();
+	CHECK_INT(open("/dev/null", O_RDONLY), ==, highest);
+	close(highest);
+}
+
+static bool few_descriptors(enum sys_fault kind, int n)
+{
+	(void)kind;
+	CHECK_INT(stint_start(&config), ==, 0);
+	stop();
+	with_descriptors(n - 1);
+	return n < 5;
+}
+
+/* --- again and again --------------------------------------------------------------------------- */
+
+static bool leaks_nothing(enum sys_fault unused, int once)
+{
+	size_t heap = 0;
+	int fds = 0, maps = 0;
+
+	(void)unused;
+	CHECK_INT(stint_start(&config), ==, 0);
+	threads_work();
+	stop();
+	for (int i = 0; i < 120; i++) {
+		enum sys_fault kind = (enum sys_fault)(i % 4);
+
+		later_start(kind, 1 + i % 11);
+		if (i == 60) {
+			fds = count_fds();
+			maps = count_maps();
+			heap = heap_in_use();
+		}
+	}
+	CHECK_INT(count_fds(), ==, fds);
+	CHECK_INT(count_maps(), <=, maps + 20);
+	CHECK_INT(heap_in_use(), <=, heap + (64 << 10));
+	return once < 1;
+}
+
+int main(void)
+{
+	test_watchdog();
+	for (int kind = 0; kind < SYS_FAULTS; kind++)
+		in_a_child(first_start, (enum sys_fault)kind, "first start");
+	for (int kind = 0; kind < SYS_FAULTS; kind++)
+		in_a_child(later_start, (enum sys_fault)kind, "later start");
+	in_a_child(many_threads, SYS_MALLOC, "200 threads");
+	in_a_child(many_threads, SYS_MMAP, "200 threads");
+	in_a_child(policy_set, SYS_MALLOC, "another policy");
+	in_a_child(in_a_thread, SYS_MALLOC, "in a thread");
+	in_a_child(few_descriptors, SYS_MALLOC, "few descriptors");
+	in_a_child(leaks_nothing, SYS_MALLOC, "again and again");
+	return 0;
+}
