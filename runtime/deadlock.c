@@ -1,23 +1,28 @@
 /*
  * deadlock.c - see deadlock.h
  *
- * It is one when all of this is true at the same time: no worker runs or has anything ready, no timer is set, no thread waits for a
- * descriptor, and each kernel thread of the process is one of ours or waits in park() without an end. Then nobody is left who could
- * wake anybody; what signal handlers do does not count, because nothing here may be called in one.
+ * It is one when all of this is true at the same time: no worker runs or has anything ready, no timer is set,
+ * no thread waits for a descriptor, and each kernel thread of the process is one of ours or waits in park()
+ * without an end. Then nobody is left who could wake anybody; what signal handlers do does not count, because
+ * nothing here may be called in one.
  *
- * No lock holds all that still, so it is looked at twice, and between the looks nothing may have changed: each worker that wakes and
- * sleeps again counts that, and each kernel thread that enters or leaves changes version.
+ * No lock holds all that still, so it is looked at twice, and between the looks nothing may have changed:
+ * each worker that wakes and sleeps again counts that, and each kernel thread that enters or leaves changes
+ * version.
  *
- * Who waits for what goes to standard error, once; the program is not ended, since it may have been meant. Kernel threads that join
- * are told (EDEADLK), so that main() need not hang. The threads go on waiting, and can be cancelled.
+ * Who waits for what goes to standard error, once; the program is not ended, since it may have been meant.
+ * Kernel threads that join are told (EDEADLK), so that main() need not hang. The threads go on waiting, and
+ * can be cancelled.
  *
- * A look costs some tens of microseconds: it is taken by the last who goes to sleep, at most every gap, which doubles with each that
- * finds nothing; that one then sleeps no longer than until the next. After FRUITLESS of them without a switch it sleeps in earnest.
+ * A look costs some tens of microseconds: it is taken by the last who goes to sleep, at most every gap, which
+ * doubles with each that finds nothing; that one then sleeps no longer than until the next. After FRUITLESS
+ * of them without a switch it sleeps in earnest.
  *
- * The same look finds that a forked child has no thread left: its only kernel threads are ours, and like the end of a process's
- * last thread that ends the process.
+ * The same look finds that a forked child has no thread left: its only kernel threads are ours, and like the
+ * end of a process's last thread that ends the process.
  *
- * Locks: list_lock protects the list of kernel threads and what the looks remember; nests in nothing; stack_lock nests in it.
+ * Locks: list_lock protects the list of kernel threads and what the looks remember; nests in nothing;
+ * stack_lock nests in it.
  */
 #define _GNU_SOURCE
 #define _LGPL_SOURCE
@@ -41,18 +46,18 @@
 #define GAP_MIN_NS 5000000
 #define GAP_MAX_NS 1000000000
 #define FRUITLESS 8
-#define OURS 3                          /* kernel threads beside the workers: anchor, watch, monitor */
-#define LINES 24                        /* of the report */
+#define OURS 3 /* kernel threads beside the workers: anchor, watch, monitor */
+#define LINES 24 /* of the report */
 
 static struct sys_lock list_lock;
 static struct deadlock_waiter *first;
 static unsigned entered, version;
 
-static uint64_t next_look, gap;         /* cycles */
+static uint64_t next_look, gap; /* cycles */
 static unsigned fruitless;
-static uint64_t looked_at;              /* what had happened by the last look */
+static uint64_t looked_at; /* what had happened by the last look */
 static bool reported;
-static bool orphan;                     /* forked by a thread: no kernel thread of the program's but those it makes */
+static bool orphan; /* forked by a thread: no kernel thread of the program's but those it makes */
 
 void deadlock_setup(void)
 {
@@ -141,7 +146,8 @@ struct found {
 
 static bool lives(const struct stint *s)
 {
-	return s->is_thread && __atomic_load_n(&s->state, __ATOMIC_RELAXED) == STATE_RUNNING && !thread_of((struct stint *)s)->ended;
+	return s->is_thread && __atomic_load_n(&s->state, __ATOMIC_RELAXED) == STATE_RUNNING &&
+	       !thread_of((struct stint *)s)->ended;
 }
 
 static void count_one(struct stint *s, void *arg)
@@ -271,8 +277,8 @@ static bool stuck_locked(struct found *found)
 	if (found->awake || found->hopeful)
 		return false;
 	again = count_threads();
-	return !again.awake && !again.hopeful && again.waiting == found->waiting && idle_all_asleep() && all_wait_locked() &&
-	       version == before && idle_slept() == slept;
+	return !again.awake && !again.hopeful && again.waiting == found->waiting && idle_all_asleep() &&
+	       all_wait_locked() && version == before && idle_slept() == slept;
 }
 
 static void look_locked(uint64_t now)

@@ -20,14 +20,15 @@ void deadlock_enter(struct deadlock_waiter *d, struct stint_waiter *w);
 void deadlock_leave(struct deadlock_waiter *d);
 
 /*
- * deadlock_look - whoever is about to sleep looks whether anybody is left who could wake it: a worker that has published that it
- * sleeps, a kernel thread after deadlock_enter()
+ * deadlock_look - whoever is about to sleep looks whether anybody is left who could wake it: a worker that
+ * has published that it sleeps, a kernel thread after deadlock_enter()
  *
  * Return: when to look again, in cycles; NEVER.
  */
 uint64_t deadlock_look(void);
 
-void deadlock_setup(void);              /* no worker runs yet */
-void deadlock_after_fork(bool by_thread);       /* in the child; @by_thread: by a thread of the runtime, which is all there is */
+void deadlock_setup(void); /* no worker runs yet */
+void deadlock_after_fork(
+	bool by_thread); /* in the child; @by_thread: by a thread of the runtime, which is all there is */
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * thread_cycles.c - the runtime started and stopped again and again, and threads made and joined by many kernel threads at once,
- * leave nothing behind: no kernel threads, no descriptors, no memory
+ * thread_cycles.c - the runtime started and stopped again and again, and threads made and joined by many
+ * kernel threads at once, leave nothing behind: no kernel threads, no descriptors, no memory
  */
 #include "../test.h"
 
@@ -63,8 +63,10 @@ static void cycles(void)
 	size_t heap = 0;
 
 	for (int i = 0; i < CYCLES; i++) {
-		struct stint_config c = { .size = sizeof(c), .workers = 1 + i % 4, .policy = policies[i % 6],
-			                  .quantum = STINT_US(500) };
+		struct stint_config c = { .size = sizeof(c),
+					  .workers = 1 + i % 4,
+					  .policy = policies[i % 6],
+					  .quantum = STINT_US(500) };
 
 		if (i % 5)
 			CHECK_INT(stint_start(&c), ==, 0);
@@ -80,7 +82,7 @@ static void cycles(void)
 			heap = heap_in_use();
 		}
 	}
-	sleep_ns(10000000);             /* a kernel thread that is joined may be seen a moment longer */
+	sleep_ns(10000000); /* a kernel thread that is joined may be seen a moment longer */
 	CHECK_INT(count_tasks(), <=, tasks);
 	CHECK_INT(count_fds(), ==, fds);
 	CHECK_INT(count_maps(), <=, maps + 20);

@@ -1,6 +1,6 @@
 /*
- * thread_deadlock.c - threads that all wait for each other are reported, who waits for what, and main's join says so; where anybody
- * may still come and wake them, nothing is said
+ * thread_deadlock.c - threads that all wait for each other are reported, who waits for what, and main's join
+ * says so; where anybody may still come and wake them, nothing is said
  */
 #include "../test.h"
 
@@ -64,7 +64,8 @@ static void end(stint_thread_t *t)
 	int err;
 
 	CHECK_INT(stint_thread_cancel(t), ==, 0);
-	while ((err = stint_thread_join(t, NULL)) == EDEADLK)   /* it may be said once more before it has ended */
+	while ((err = stint_thread_join(t, NULL)) ==
+	       EDEADLK) /* it may be said once more before it has ended */
 		;
 	CHECK_INT(err, ==, 0);
 }
@@ -196,7 +197,7 @@ static void with(unsigned workers)
 	says("\"bob\" waits for a mutex");
 	says("waits for the end of thread");
 	CHECK(strstr(said, "all threads wait") == strstr(said, "stint:") + 7);
-	CHECK(!strstr(strstr(said, "all threads") + 5, "all threads"));         /* once */
+	CHECK(!strstr(strstr(said, "all threads") + 5, "all threads")); /* once */
 	while (stint_stop() == EBUSY)
 		sleep_ns(100000);
 	CHECK_INT(stint_start(&config), ==, 0);

@@ -1,6 +1,6 @@
 /*
- * thread_process.c - the process around threads: fork in a thread and beside them, exit in a thread, signals for handlers, a stack
- * that is full
+ * thread_process.c - the process around threads: fork in a thread and beside them, exit in a thread, signals
+ * for handlers, a stack that is full
  */
 #include "../test.h"
 
@@ -49,7 +49,7 @@ static void threads_work(void)
 	CHECK_INT(stint_policy_set(stint_policy_builtin(1)), ==, 0);
 }
 
-static stint_thread_t *other;           /* one that a child does not have */
+static stint_thread_t *other; /* one that a child does not have */
 
 static void other_is_not_here(void)
 {
@@ -87,7 +87,7 @@ static void *forks(void *arg)
 		threads_work();
 		CHECK_INT(stint_stop(), ==, EPERM);
 		if (arg)
-			return NULL;            /* the last thread of that process */
+			return NULL; /* the last thread of that process */
 		_exit(0);
 	}
 	threads_work();
@@ -309,8 +309,8 @@ static void overflow(const char *name)
 	close(p[0]);
 	status = wait_for(pid);
 	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
-	snprintf(expected, sizeof(expected), "overflow in thread %.*s%s%s%s: it had 98304 bytes", (int)(strchr(text, ';') - text),
-	         text, *name ? " \"" : "", name, *name ? "\"" : "");
+	snprintf(expected, sizeof(expected), "overflow in thread %.*s%s%s%s: it had 98304 bytes",
+		 (int)(strchr(text, ';') - text), text, *name ? " \"" : "", name, *name ? "\"" : "");
 	if (!strchr(text, ';') || !strstr(text, expected) || !strstr(text, "stint_thread_attr"))
 		test_fail(__FILE__, __LINE__, "\"%s\" is not in: %s", expected, text);
 }

@@ -1,7 +1,7 @@
 /*
- * threads.c - the n-th allocation, mapping, timer, kernel thread fails while the runtime is started, threads are made, or the policy
- * is replaced, for every n until none does; and the process has no descriptors left: it is said, nothing is left behind, nothing
- * hangs, and the next try works
+ * threads.c - the n-th allocation, mapping, timer, kernel thread fails while the runtime is started, threads
+ * are made, or the policy is replaced, for every n until none does; and the process has no descriptors left:
+ * it is said, nothing is left behind, nothing hangs, and the next try works
  *
  * Linked with the library's objects, so that the seam in runtime/sys.h can be told to fail.
  */
@@ -15,8 +15,11 @@
 #include "sys.h"
 
 static const char *const kind_names[SYS_FAULTS] = {
-	[SYS_MALLOC] = "malloc", [SYS_MMAP] = "mmap", [SYS_TIMER_CREATE] = "timer_create",
-	[SYS_THREAD_CREATE] = "pthread_create", [SYS_SIGACTION] = "sigaction",
+	[SYS_MALLOC] = "malloc",
+	[SYS_MMAP] = "mmap",
+	[SYS_TIMER_CREATE] = "timer_create",
+	[SYS_THREAD_CREATE] = "pthread_create",
+	[SYS_SIGACTION] = "sigaction",
 };
 
 static const struct stint_config config = { .size = sizeof(config), .workers = 4, .quantum = STINT_MS(1) };
@@ -91,7 +94,8 @@ static void in_a_child(bool (*fn)(enum sys_fault, int), enum sys_fault kind, con
 		}
 		status = wait_for(pid);
 		if (!WIFEXITED(status) || (WEXITSTATUS(status) != 20 && WEXITSTATUS(status) != 21))
-			test_fail(__FILE__, __LINE__, "%s, %s number %d: status %#x", what, kind_names[kind], n, status);
+			test_fail(__FILE__, __LINE__, "%s, %s number %d: status %#x", what, kind_names[kind],
+				  n, status);
 		if (WEXITSTATUS(status) == 21)
 			break;
 	}
@@ -161,7 +165,8 @@ static bool later_start(enum sys_fault kind, int n)
 /* by main: made or not, and those that were run */
 static bool many_threads(enum sys_fault kind, int n)
 {
-	struct stint_thread_attr attr = { .size = sizeof(attr), .stack_size = (40 << 10) + ((size_t)n << 12) };
+	struct stint_thread_attr attr = { .size = sizeof(attr),
+					  .stack_size = (40 << 10) + ((size_t)n << 12) };
 	static stint_thread_t *t[MANY];
 	int failed = 0;
 	bool did;

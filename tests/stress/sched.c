@@ -1,10 +1,11 @@
 /*
- * sched.c - threads at random: made, joined, cancelled, asleep, yielding, in calls, in malloc; on 1, 2, 4 and 16 workers, under all
- * policies, which change while they run, with turns of a few microseconds, and signals from elsewhere all the time
+ * sched.c - threads at random: made, joined, cancelled, asleep, yielding, in calls, in malloc; on 1, 2, 4 and
+ * 16 workers, under all policies, which change while they run, with turns of a few microseconds, and signals
+ * from elsewhere all the time
  *
- * Each round starts the runtime, and stops it. A thread checks after each step that errno, its variables, their addresses, its
- * locale and the value of a key are its own, wherever it goes on. Nothing may be lost: what was made ends, what was deferred
- * in those that are cancelled runs, and the heap is whole.
+ * Each round starts the runtime, and stops it. A thread checks after each step that errno, its variables,
+ * their addresses, its locale and the value of a key are its own, wherever it goes on. Nothing may be lost:
+ * what was made ends, what was deferred in those that are cancelled runs, and the heap is whole.
  */
 #include "../test.h"
 
@@ -20,13 +21,14 @@
 struct job {
 	uint64_t seed;
 	int depth;
-	uint64_t sum;           /* what it returns, by its steps: known to whoever made it */
+	uint64_t sum; /* what it returns, by its steps: known to whoever made it */
 };
 
 static const unsigned worker_counts[] = { 1, 2, 4, 16 };
 static const char *const policies[] = { "fifo", "rr", "fair", "prio", "edf", "mlfq" };
 
-static int made, began, ended, unwound; /* atomic; threads; that came to the end of work(); whose cleanups ran */
+static int made, began, ended,
+	unwound; /* atomic; threads; that came to the end of work(); whose cleanups ran */
 static volatile int stop_storm;
 static uint64_t handled, steps, calls_done, policies_set;
 
@@ -80,10 +82,8 @@ static __attribute__((noinline)) void check_mine(const struct mine *m)
 
 static void compute(struct rng *r)
 {
-	volatile uint64_t x = 0;
-
 	for (uint64_t i = rng_below(r, 20000); i; i--)
-		x += i;
+		__asm__ volatile("");
 }
 
 static void use_heap(struct rng *r)
@@ -112,7 +112,8 @@ static void format(struct rng *r)
 	CHECK(strtoull(text, NULL, 10) == n);
 }
 
-/* a call whose time is shorter than a turn, or longer; resumed until it is done, on whatever worker that is */
+/* a call whose time is shorter than a turn, or longer; resumed until it is done, on whatever worker that is
+ */
 static void *called(void *arg)
 {
 	struct rng r;
@@ -159,7 +160,8 @@ static void *work_detached(void *arg)
 	return NULL;
 }
 
-/* it stays allocated until the thread has ended, whoever ends it: so by a cleanup in libc's heap would be circular */
+/* it stays allocated until the thread has ended, whoever ends it: so by a cleanup in libc's heap would be
+ * circular */
 static struct job jobs[1 << 16];
 static unsigned next_job;
 
@@ -204,7 +206,8 @@ static void join_children(void *arg)
 	}
 }
 
-/* A join that may be cut short by a cancel cannot tell afterwards whether it was done; so it is done and noted in one. */
+/* A join that may be cut short by a cancel cannot tell afterwards whether it was done; so it is done and
+ * noted in one. */
 static bool try_join(stint_thread_t **t, void **result)
 {
 	int err;
@@ -220,7 +223,7 @@ static bool try_join(stint_thread_t **t, void **result)
 
 static void join(struct rng *r, stint_thread_t **t, void **result, int depth)
 {
-	if (depth == 1) {       /* nobody cancels it */
+	if (depth == 1) { /* nobody cancels it */
 		if (rng_below(r, 2))
 			while (stint_thread_join_timed(*t, result, STINT_US(rng_below(r, 50))) == ETIMEDOUT)
 				;
@@ -252,7 +255,7 @@ static void have_children(struct rng *r, int depth, struct children *c)
 
 		switch (rng_below(r, 3)) {
 		case 0:
-			stint_thread_sleep(STINT_US(rng_below(r, 200)));        /* fall through */
+			stint_thread_sleep(STINT_US(rng_below(r, 200))); /* fall through */
 		case 1:
 			err = stint_thread_cancel(c->t[i]);
 			CHECK(err == 0 || err == EINVAL);
@@ -388,7 +391,7 @@ static void *makes_roots(void *arg)
 
 static void check_ends(void)
 {
-	while (stint_stop() == EBUSY)   /* those that nobody joins */
+	while (stint_stop() == EBUSY) /* those that nobody joins */
 		sleep_ns(200000);
 }
 
@@ -435,8 +438,8 @@ int main(void)
 		round_of(&r, workers, policy);
 		rounds++;
 	} while (now_ns() < end);
-	printf("%u rounds, %d threads, %d cancelled, %llu steps, %llu calls, %llu signals, %llu policies\n", rounds, made,
-	       made - ended, (unsigned long long)steps, (unsigned long long)calls_done, (unsigned long long)handled,
-	       (unsigned long long)policies_set);
+	printf("%u rounds, %d threads, %d cancelled, %llu steps, %llu calls, %llu signals, %llu policies\n",
+	       rounds, made, made - ended, (unsigned long long)steps, (unsigned long long)calls_done,
+	       (unsigned long long)handled, (unsigned long long)policies_set);
 	return 0;
 }

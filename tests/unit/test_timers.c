@@ -1,5 +1,6 @@
 /*
- * test_timers.c - the heap of timers against a sorted array: random adding, taking out, expiring; order, and what is left
+ * test_timers.c - the heap of timers against a sorted array: random adding, taking out, expiring; order, and
+ * what is left
  */
 #include "unit.h"
 
@@ -73,7 +74,7 @@ START_TEST(empty)
 	ck_assert_uint_eq(h.first, NEVER);
 	expire(&h, NEVER - 1);
 	ck_assert_uint_eq(nfired, 0);
-	timers_del(&t);                 /* in no heap: nothing */
+	timers_del(&t); /* in no heap: nothing */
 	timers_add(&h, &timers[0], 7);
 	ck_assert_uint_eq(h.first, 7);
 	expire(&h, 6);
@@ -100,14 +101,19 @@ START_TEST(random_order)
 		unsigned i = (unsigned)rnd(N);
 
 		switch (rnd(8)) {
-		case 0: case 1: case 2: case 3:
+		case 0:
+		case 1:
+		case 2:
+		case 3:
 			if (!in[i]) {
 				timers_add(&h, &timers[i], now + rnd(rnd(2) ? 50 : 5000));
 				in[i] = true;
 				n++;
 			}
 			break;
-		case 4: case 5: case 6:
+		case 4:
+		case 5:
+		case 6:
 			timers_del(&timers[i]);
 			ck_assert_ptr_null(timers[i].in);
 			n -= in[i];
@@ -130,7 +136,6 @@ START_TEST(random_order)
 	}
 }
 END_TEST
-
 
 /* @arg: how many may fire */
 static bool some(struct timer *t, void *arg)
