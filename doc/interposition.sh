@@ -56,6 +56,8 @@ sed -n 's/^\([A-Z]*\)_FN(\([A-Za-z0-9_]*\), *\([^)]*\))$/\1 \3 \2/p' "$table" |
 		title["rawcall"] = "by number"
 		title["logins"] = "who is logged in"
 		title["lookups"] = "users, groups, hosts, networks, services: one by its key"
+		title["modes"] = "modes of descriptors, from one descriptor to another"
+		title["park_wait"] = "processes, file locks, message queues"
 		title["malloc"] = "memory allocation"
 		title["mapping"] = "mappings"
 		title["misc"] = "environment, exit handlers"

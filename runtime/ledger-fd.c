@@ -38,6 +38,7 @@ struct fd_block {
 _Static_assert(sizeof(struct fd_block) <= LEDGER_BLOCK_SIZE, "one page");
 
 static uintptr_t owner[TRACKED];        /* struct stint *, maybe with MARK; atomic */
+void (*ledger_fd_was_closed)(int fd);
 static int highest = -1;                /* no larger number was ever entered; atomic */
 
 static bool tracked(int fd)
@@ -308,6 +309,13 @@ static void drop_blocks(struct fd_ledger *l)
 	}
 }
 
+static void close_it(int fd)
+{
+	sys.close(fd);
+	if (ledger_fd_was_closed)
+		ledger_fd_was_closed(fd);
+}
+
 /* For each descriptor that still is @s's: hand it to @to, or with @to NULL take its word away and maybe close it. */
 static void settle(struct stint *s, struct stint *to, bool close)
 {
@@ -326,7 +334,7 @@ static void settle(struct stint *s, struct stint *to, bool close)
 			if (entered)
 				count((uintptr_t)to, 1);
 			if (close)
-				sys.close(fd);
+				close_it(fd);
 		}
 		b = after(l, b);
 	} while (b);

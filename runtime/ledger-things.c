@@ -470,6 +470,12 @@ static bool flush_may_block(FILE *f, int fd)
 	return sys_raw(SYS_poll, &p, 1, 0, 0) != 1 || !(p.revents & POLLOUT);
 }
 
+static void told_closed(int fd)
+{
+	if (fd >= 0 && ledger_fd_was_closed)
+		ledger_fd_was_closed(fd);
+}
+
 /*
  * What the call had written goes out, as at exit(); but what would have to wait for a reader is thrown away: a
  * cancel must end. A stream made by popen() is closed the same way, and its command awaited, as by
@@ -484,13 +490,16 @@ static void close_stream(struct thing *t)
 		sys.__fpurge(f);
 	if (t->kind == THING_PIPE_STREAM) {
 		sys.pclose(f);
+		told_closed(fd);
 		return;
 	}
 	if (t->fds < 0) {
 		sys.fflush_unlocked(f);
 		f->_fileno = -1;
+		fd = -1;
 	}
 	sys.fclose(f);
+	told_closed(fd);
 	if (t->buffer)
 		sys_free(*t->buffer);
 }
@@ -569,7 +578,7 @@ static bool take_first(struct stint *s, enum thing_kind kind, struct thing *copy
 
 void ledger_things_release(struct stint *s, enum thing_kind kind)
 {
-	struct thing t;
+	struct thing t = { .buffer = NULL };
 
 	while (take_first(s, kind, &t))
 		give_back(&t);

@@ -68,6 +68,7 @@ bool ledger_fd_owned(const struct stint *s, int fd);
 uintptr_t ledger_fd_take(int fd);               /* as closed, but says what to give to ledger_fd_restore() */
 void ledger_fd_restore(int fd, uintptr_t owner);        /* the close did not happen after all */
 void ledger_fd_release(struct stint *s);
+extern void (*ledger_fd_was_closed)(int fd);    /* told by who gives back; NULL: nobody wants to know */
 void ledger_fd_pass(struct stint *s, struct stint *to);
 
 /* streams, directories, libraries, mappings, handles (ledger-things.c) */

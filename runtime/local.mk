@@ -169,8 +169,14 @@ libstint_interpose_la_SOURCES = \
 	runtime/interpose/malloc.c \
 	runtime/interpose/mapping.c \
 	runtime/interpose/misc.c \
+	runtime/interpose/modes.c \
 	runtime/interpose/mutex.c \
 	runtime/interpose/names.c \
+	runtime/interpose/park-fd.c \
+	runtime/interpose/park-poll.c \
+	runtime/interpose/park-sleep.c \
+	runtime/interpose/park-wait.c \
+	runtime/interpose/parks.h \
 	runtime/interpose/patterns.c \
 	runtime/interpose/process.c \
 	runtime/interpose/random.c \
@@ -195,8 +201,8 @@ libstint_interpose_la_SOURCES = \
 	runtime/interpose/texts.c \
 	runtime/interpose/threads.c \
 	runtime/interpose/times.c \
-	runtime/interpose/transfer.c \
 	runtime/interpose/unfit.c \
+	runtime/interpose/transfer.c \
 	runtime/interpose/walks.c
 # no sanitizer: theirs calls our wrappers before it has set itself up, and instrumented code would fault.
 libstint_interpose_la_CFLAGS = $(RUNTIME_CFLAGS) -fno-builtin -fno-sanitize=all

@@ -6,7 +6,9 @@
  * somebody would only try once more.
  *
  * Lock: that of an entry's queue; nests in nothing, and nothing in it.
- * Not in signal context, but for poller_closed(), which does nothing there unless somebody waits.
+ *
+ * Signal context: poller_closed() alone, since close() may be called by a handler, which may have interrupted who holds the lock.
+ * If it cannot have the lock at once it leaves the work to the holder (closing).
  */
 #define _GNU_SOURCE
 #include "poller.h"
@@ -16,6 +18,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
+#include "ledger.h"
 #include "sys.h"
 #include "thread.h"
 #include "worker.h"
@@ -24,17 +27,25 @@
 #define CHUNKS 1024
 #define EVENTS 128
 #define WAKE_EVENT UINT64_MAX
+#define INTEREST (EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET)
+#define ENDS (EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)      /* there may be something to read without another edge */
 
 struct entry {
 	struct stint_waitq waiters[2];  /* by enum poller_dir; the first one's lock protects the entry */
 	unsigned edges[2];              /* read without the lock */
-	unsigned generation;
-	bool entered;                   /* read without the lock by poller_closed() */
+	unsigned generation;            /* of the descriptor under this number */
+	unsigned empty_at;              /* edges of POLLER_IN up to which everything has been read, if empty_known */
+	bool entered;                   /* these four are read without the lock */
+	bool empty_known, ended;
+	bool closing;                   /* closed by one who could not have the lock; atomic, seq_cst with the lock */
+	unsigned facts_as_of;           /* modes, when the facts were found out; 0: never. Release */
+	struct fd_facts facts;
 };
 
 static struct entry *chunks[CHUNKS];    /* published with release */
 static int set = -1, wake_fd = -1;
 static int claimed;
+static unsigned modes = 1;              /* how often some descriptor's modes have changed */
 
 static struct entry *find(int fd)
 {
@@ -66,6 +77,44 @@ static struct entry *make(int fd, int *err)
 	return find(fd);
 }
 
+/* --- an entry's lock --------------------------------------------------------------------------- */
+
+static void lock(struct entry *e)
+{
+	spin_lock(&e->waiters[0].lock);
+}
+
+static void close_locked(struct entry *e, struct stint_thread **list);
+
+/*
+ * A handler of the program's that has interrupted a worker must not enter its queue; and a thread that is about to park may find
+ * itself in the list.
+ */
+static void make_ready_insig(struct stint_thread *list)
+{
+	struct stint_thread *next;
+
+	for (; list; list = next) {
+		next = list->next;
+		worker_ready_insig(list);
+	}
+}
+
+/* An exchange, for its barrier: either we see closing, or its writer gets the lock. */
+static void unlock(struct entry *e)
+{
+	struct stint_thread *list = NULL;
+
+	__atomic_exchange_n(&e->waiters[0].lock, 0, __ATOMIC_SEQ_CST);
+	while (unlikely(__atomic_load_n(&e->closing, __ATOMIC_SEQ_CST)) && spin_trylock(&e->waiters[0].lock)) {
+		if (__atomic_exchange_n(&e->closing, false, __ATOMIC_SEQ_CST))
+			close_locked(e, &list);
+		__atomic_exchange_n(&e->waiters[0].lock, 0, __ATOMIC_SEQ_CST);
+	}
+	if (unlikely(list != NULL))
+		make_ready_insig(list);
+}
+
 /* --- the set ----------------------------------------------------------------------------------- */
 
 static int set_ctl(int op, int fd, uint32_t events, uint64_t data)
@@ -90,8 +139,10 @@ int poller_init(void)
 	}
 	wake_fd = (int)r;
 	err = set_ctl(EPOLL_CTL_ADD, wake_fd, EPOLLIN | EPOLLET, WAKE_EVENT);
-	if (!err)
+	if (!err) {
+		ledger_fd_was_closed = poller_closed;
 		return 0;
+	}
 	sys_raw(SYS_close, wake_fd, 0, 0, 0);
 close_set:
 	sys_raw(SYS_close, set, 0, 0, 0);
@@ -141,14 +192,12 @@ static int enter_locked(struct entry *e, int fd)
 
 	if (e->entered)
 		return 0;
-	e->generation++;
-	err = set_ctl(EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-	              (uint64_t)e->generation << 32 | (unsigned)fd);
+	e->empty_known = e->ended = false;
+	err = set_ctl(EPOLL_CTL_ADD, fd, INTEREST, (uint64_t)e->generation << 32 | (unsigned)fd);
 	if (err && err != EEXIST)
 		return err;
 	if (err == EEXIST)              /* of an earlier generation: take it over */
-		err = set_ctl(EPOLL_CTL_MOD, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-		              (uint64_t)e->generation << 32 | (unsigned)fd);
+		err = set_ctl(EPOLL_CTL_MOD, fd, INTEREST, (uint64_t)e->generation << 32 | (unsigned)fd);
 	if (!err)
 		e->entered = true;
 	return err;
@@ -162,9 +211,9 @@ int poller_register(int fd)
 	e = make(fd, &err);
 	if (!e)
 		return err;
-	spin_lock(&e->waiters[0].lock);
+	lock(e);
 	err = enter_locked(e, fd);
-	spin_unlock(&e->waiters[0].lock);
+	unlock(e);
 	return err;
 }
 
@@ -173,11 +222,11 @@ bool poller_enter(struct stint_waiter *w, int fd, unsigned seen)
 	struct entry *e = find(fd);
 	bool edge;
 
-	spin_lock(&e->waiters[0].lock);
+	lock(e);
 	edge = !e->entered || e->edges[w->kind] != seen;
 	if (!edge)
 		waitq_add(&e->waiters[w->kind], w);
-	spin_unlock(&e->waiters[0].lock);
+	unlock(e);
 	return !edge;
 }
 
@@ -187,10 +236,10 @@ void poller_leave(struct stint_waiter *w, int fd)
 
 	if (!e)
 		return;
-	spin_lock(&e->waiters[0].lock);
+	lock(e);
 	if (waitq_has(&e->waiters[w->kind], w))
 		waitq_remove(&e->waiters[w->kind], w);
-	spin_unlock(&e->waiters[0].lock);
+	unlock(e);
 }
 
 int poller_wait(struct stint *s, int fd, enum poller_dir dir, unsigned seen, uint64_t deadline)
@@ -202,16 +251,16 @@ int poller_wait(struct stint *s, int fd, enum poller_dir dir, unsigned seen, uin
 	e = make(fd, &err);
 	if (!e)
 		return err;
-	spin_lock(&e->waiters[0].lock);
+	lock(e);
 	err = enter_locked(e, fd);
 	if (err || e->edges[dir] != seen) {
-		spin_unlock(&e->waiters[0].lock);
+		unlock(e);
 		return err;
 	}
 	waiter_init(&w, s, PARK_FD, (void *)(intptr_t)fd);
 	w.kind = dir;
 	waitq_add(&e->waiters[dir], &w);
-	spin_unlock(&e->waiters[0].lock);
+	unlock(e);
 	err = park(s, &w, deadline);
 	if (err)
 		poller_leave(&w, fd);   /* who had it in hand does not touch it after that: poller_poll() wakes by the thread */
@@ -245,9 +294,11 @@ static void happened(uint64_t data, uint32_t events, struct stint_thread **list)
 
 	if (!e)
 		return;
-	spin_lock(&e->waiters[0].lock);
+	lock(e);
 	if (e->entered && e->generation == data >> 32) {
-		if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
+		if (events & ENDS)
+			__atomic_store_n(&e->ended, true, __ATOMIC_RELAXED);    /* before the edge */
+		if (events & (EPOLLIN | ENDS)) {
 			__atomic_store_n(&e->edges[POLLER_IN], e->edges[POLLER_IN] + 1, __ATOMIC_RELEASE);
 			wake_all_locked(&e->waiters[POLLER_IN], list);
 		}
@@ -256,7 +307,7 @@ static void happened(uint64_t data, uint32_t events, struct stint_thread **list)
 			wake_all_locked(&e->waiters[POLLER_OUT], list);
 		}
 	}
-	spin_unlock(&e->waiters[0].lock);
+	unlock(e);
 }
 
 static void drain_wake_fd(void)
@@ -336,19 +387,110 @@ void poller_wait_unclaimed(const int *stopping)
 	}
 }
 
+/* --- closing ----------------------------------------------------------------------------------- */
+
+static void close_locked(struct entry *e, struct stint_thread **list)
+{
+	e->entered = false;
+	e->generation++;
+	e->facts.kind = FD_UNKNOWN;
+	__atomic_store_n(&e->facts_as_of, 0, __ATOMIC_RELEASE);
+	for (int dir = 0; dir < 2; dir++) {
+		__atomic_store_n(&e->edges[dir], e->edges[dir] + 1, __ATOMIC_RELEASE);
+		wake_all_locked(&e->waiters[dir], list);
+	}
+}
+
+/*
+ * The number may be another descriptor's by now, and that one entered: then its event is taken for an old one's, but who waits
+ * for it has been woken here, and enters it anew.
+ */
 void poller_closed(int fd)
 {
 	struct stint_thread *list = NULL;
 	struct entry *e = find(fd);
 
+	if (!e || !(__atomic_load_n(&e->entered, __ATOMIC_RELAXED) || __atomic_load_n(&e->facts_as_of, __ATOMIC_RELAXED)))
+		return;
+	if (!spin_trylock(&e->waiters[0].lock)) {
+		__atomic_store_n(&e->closing, true, __ATOMIC_SEQ_CST);
+		if (!spin_trylock(&e->waiters[0].lock))
+			return;         /* its holder will */
+		e->closing = false;
+	}
+	close_locked(e, &list);
+	unlock(e);
+	if (park_insig())
+		make_ready_insig(list);
+	else
+		worker_ready_all(list);
+}
+
+void poller_closed_range(unsigned lo, unsigned hi)
+{
+	for (unsigned chunk = lo / CHUNK; chunk < CHUNKS && chunk <= hi / CHUNK; chunk++) {
+		if (!__atomic_load_n(&chunks[chunk], __ATOMIC_ACQUIRE))
+			continue;
+		for (unsigned fd = chunk * CHUNK; fd < (chunk + 1) * CHUNK; fd++)
+			if (fd >= lo && fd <= hi)
+				poller_closed((int)fd);
+	}
+}
+
+/* --- what is known of a descriptor ------------------------------------------------------------- */
+
+bool poller_facts(int fd, struct fd_facts *facts, uint64_t *ticket)
+{
+	int err;
+	struct entry *e = make(fd, &err);
+	unsigned now = __atomic_load_n(&modes, __ATOMIC_ACQUIRE);
+
+	if (!e) {
+		*ticket = 0;
+		return false;
+	}
+	*ticket = (uint64_t)__atomic_load_n(&e->generation, __ATOMIC_RELAXED) << 32 | now;
+	if (__atomic_load_n(&e->facts_as_of, __ATOMIC_ACQUIRE) != now)
+		return false;
+	*facts = e->facts;
+	return facts->kind != FD_UNKNOWN;
+}
+
+void poller_learn(int fd, const struct fd_facts *facts, uint64_t ticket)
+{
+	struct entry *e = find(fd);
+
+	if (!e || !(unsigned)ticket)
+		return;
+	lock(e);
+	if (e->generation == ticket >> 32) {
+		e->facts = *facts;
+		__atomic_store_n(&e->facts_as_of, (unsigned)ticket, __ATOMIC_RELEASE);
+	}
+	unlock(e);
+}
+
+/* 0 says that a number was never looked at */
+void poller_modes_changed(void)
+{
+	if (!__atomic_add_fetch(&modes, 1, __ATOMIC_ACQ_REL))
+		__atomic_add_fetch(&modes, 1, __ATOMIC_ACQ_REL);
+}
+
+void poller_emptied(int fd, unsigned seen)
+{
+	struct entry *e = find(fd);
+
 	if (!e || !__atomic_load_n(&e->entered, __ATOMIC_RELAXED))
 		return;
-	spin_lock(&e->waiters[0].lock);
-	e->entered = false;
-	for (int dir = 0; dir < 2; dir++) {
-		__atomic_store_n(&e->edges[dir], e->edges[dir] + 1, __ATOMIC_RELEASE);
-		wake_all_locked(&e->waiters[dir], &list);
-	}
-	spin_unlock(&e->waiters[0].lock);
-	worker_ready_all(list);
+	__atomic_store_n(&e->empty_at, seen, __ATOMIC_RELAXED);
+	__atomic_store_n(&e->empty_known, true, __ATOMIC_RELAXED);
+}
+
+bool poller_is_empty(int fd, unsigned seen)
+{
+	struct entry *e = find(fd);
+
+	return e && __atomic_load_n(&e->entered, __ATOMIC_RELAXED) && __atomic_load_n(&e->empty_known, __ATOMIC_RELAXED) &&
+	       __atomic_load_n(&e->empty_at, __ATOMIC_RELAXED) == seen && !__atomic_load_n(&e->ended, __ATOMIC_RELAXED);
 }

@@ -9,6 +9,10 @@
  *      r = recv(fd, ..., MSG_DONTWAIT)
  *      EAGAIN: poller_wait(s, fd, dir, seen, deadline), and try again
  *
+ * Who knows that it took all there was (a stream gave less than was asked for) says so (poller_emptied()); while no edge has come
+ * since, the next may wait without trying (poller_is_empty()). Not where an event told of more than data, an end above all:
+ * that comes without another edge.
+ *
  * Events are taken by a worker that has nothing to do (poller_poll()), or by the watch when all compute (watch.h).
  */
 #ifndef STINT_POLLER_H
@@ -31,6 +35,25 @@ bool poller_up(void);
 unsigned poller_seen(int fd, enum poller_dir dir);
 
 /*
+ * What the wrappers have found out about a descriptor. It is forgotten when the number is closed, and taken for old once
+ * somebody has changed the modes of any descriptor, since a descriptor may have several numbers.
+ */
+enum fd_kind { FD_UNKNOWN, FD_FILE, FD_OTHER, FD_PIPE, FD_SOCKET, FD_STREAM };
+struct fd_facts {
+	int kind;                       /* enum fd_kind; STREAM: a socket over which bytes come in order */
+	bool nonblocking;
+	bool dries;                     /* a read that gives less than was asked for has taken all there was */
+	uint64_t timeout[2];            /* of a socket, cycles by enum poller_dir; NEVER */
+};
+/* false: not known. @ticket: for poller_learn(), and says what it is then about */
+bool poller_facts(int fd, struct fd_facts *facts, uint64_t *ticket);
+void poller_learn(int fd, const struct fd_facts *facts, uint64_t ticket);
+void poller_modes_changed(void);        /* O_NONBLOCK, SO_RCVTIMEO, SO_SNDTIMEO of some descriptor */
+
+void poller_emptied(int fd, unsigned seen);             /* by one who has seen @seen for POLLER_IN, and it was a stream */
+bool poller_is_empty(int fd, unsigned seen);
+
+/*
  * poller_wait - park the thread that runs @s until @fd may be ready for @dir, or has been since @seen
  *
  * Return: 0: try again. ETIMEDOUT. EINTR: as park(). EPERM: this kind of descriptor cannot be waited for (a file): it never
@@ -48,8 +71,9 @@ int poller_register(int fd);            /* 0, or an error as above */
 bool poller_enter(struct stint_waiter *w, int fd, unsigned seen);
 void poller_leave(struct stint_waiter *w, int fd);
 
-/* @fd is about to be closed: whoever waits for it wakes, and tries, and sees. Async-signal-safe if nobody waits. */
+/* @fd has been closed: whoever waits for it wakes, and tries, and sees. Async-signal-safe. */
 void poller_closed(int fd);
+void poller_closed_range(unsigned lo, unsigned hi);
 
 /* --- for workers and the watch --- */
 

@@ -76,6 +76,8 @@ interpose_tests = \
 	tests/interpose/getopt \
 	tests/interpose/handles \
 	tests/interpose/locks \
+	tests/interpose/park_fd \
+	tests/interpose/park_wait \
 	tests/interpose/processes \
 	tests/interpose/resources \
 	tests/interpose/statics \
@@ -202,6 +204,9 @@ tests_interpose_forbidden_LDADD = libstint.la
 tests_interpose_getopt_LDADD = libstint.la
 tests_interpose_handles_LDADD = libstint.la
 tests_interpose_locks_LDADD = libstint.la
+noinst_HEADERS += tests/interpose/park.h
+tests_interpose_park_fd_LDADD = libstint.la -lutil
+tests_interpose_park_wait_LDADD = libstint.la
 tests_interpose_processes_LDADD = libstint.la
 tests_interpose_resources_LDADD = libstint.la
 tests_interpose_statics_SOURCES = tests/interpose/statics.c $(statics_common)

@@ -31,7 +31,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "interpose.h"
+#include "parks.h"
 #include "../ledger.h"
 
 #undef mq_open
@@ -58,10 +58,13 @@ int fspick(int dir, const char *path, unsigned flags);
 int fsmount(int fd, unsigned flags, unsigned ms_flags);
 int open_tree(int dir, const char *path, unsigned flags);
 
+/* what is known of the number is of one that was closed past us */
 static int enter(struct stint *s, int fd)
 {
-	if (fd >= 0)
+	if (fd >= 0) {
 		ledger_fd_opened(s, fd);
+		poller_closed(fd);
+	}
 	return fd;
 }
 
@@ -177,13 +180,15 @@ OPENS(dup, (int fd), (fd))
 OPENS(socket, (int domain, int type, int protocol), (domain, type, protocol))
 
 /* a socket with a timeout (SO_RCVTIMEO) returns EINTR after a stop, which the caller must not see; outside, after a late tick */
-#define ACCEPTS(name, params, args)                                           \
+#define ACCEPTS(name, params, args, flags)                                    \
 	WRAPPER int name params                                               \
 	{                                                                     \
 		struct stint *s_ = self();                                    \
 		struct socket_wait w;                                         \
 		int r_;                                                       \
                                                                               \
+		if (s_ && parks_in(s_) && park_accept(s_, fd, address, len, flags, &r_, caller_address())) \
+			return r_;                                            \
 		if (s_) {                                                     \
 			preempt_disable(s_);                                  \
 			ledger_wait_begin(s_, NULL, 0);                       \
@@ -200,8 +205,8 @@ OPENS(socket, (int domain, int type, int protocol), (domain, type, protocol))
 		return r_;                                                    \
 	}
 
-ACCEPTS(accept, (int fd, struct sockaddr *address, socklen_t *len), (fd, address, len))
-ACCEPTS(accept4, (int fd, struct sockaddr *address, socklen_t *len, int flags), (fd, address, len, flags))
+ACCEPTS(accept, (int fd, struct sockaddr *address, socklen_t *len), (fd, address, len), 0)
+ACCEPTS(accept4, (int fd, struct sockaddr *address, socklen_t *len, int flags), (fd, address, len, flags), flags)
 OPENS(epoll_create, (int size), (size))
 OPENS(epoll_create1, (int flags), (flags))
 OPENS(eventfd, (unsigned value, int flags), (value, flags))
@@ -325,7 +330,7 @@ WRAPPER int openpty(int *master, int *slave, char *name, const struct termios *t
 OPENS_PAIR(socketpair, (int domain, int type, int protocol, int fds[2]), (domain, type, protocol, fds))
 
 /* the descriptors that came with a message */
-static void enter_rights(struct stint *s, struct msghdr *m)
+void enter_rights(struct stint *s, struct msghdr *m)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
 		size_t n = c->cmsg_len > CMSG_LEN(0) ? (c->cmsg_len - CMSG_LEN(0)) / sizeof(int) : 0;
@@ -347,6 +352,8 @@ WRAPPER ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 	struct socket_wait w;
 	ssize_t r;
 
+	if (s && parks_in(s) && park_recvmsg(s, fd, message, flags, &r, caller_address()))
+		return r;
 	if (s) {
 		preempt_disable(s);
 		ledger_wait_begin(s, NULL, 0);
@@ -370,6 +377,8 @@ WRAPPER int recvmmsg(int fd, struct mmsghdr *messages, unsigned n, int flags, st
 	struct socket_wait w;
 	int r;
 
+	if (s && parks_in(s) && park_recvmmsg(s, fd, messages, n, flags, timeout, &r, caller_address()))
+		return r;
 	if (s) {
 		preempt_disable(s);
 		ledger_wait_begin(s, NULL, 0);
@@ -394,6 +403,8 @@ static int control(int (*real)(int, int, ...), struct stint *s, int fd, int comm
 	bool waits = command == F_SETLKW || command == F_OFD_SETLKW;
 	int r;
 
+	if (waits && parks() && park_record_lock(s, fd, command, arg, &r, caller))
+		return r;
 	preempt_disable(s);
 	if (waits)
 		ledger_wait_begin(s, NULL, 0);
@@ -402,7 +413,17 @@ static int control(int (*real)(int, int, ...), struct stint *s, int fd, int comm
 		ledger_wait_end(s);
 	if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
 		enter(s, r);
+	if (command == F_SETFL)
+		poller_modes_changed();
 	preempt_enable(s, caller);
+	return r;
+}
+
+static int set_flags(int (*real)(int, int, ...), int fd, void *arg)
+{
+	int r = real(fd, F_SETFL, arg);
+
+	poller_modes_changed();
 	return r;
 }
 
@@ -417,7 +438,7 @@ static int control(int (*real)(int, int, ...), struct stint *s, int fd, int comm
 		arg = va_arg(ap, void *);                                     \
 		va_end(ap);                                                   \
 		if (likely(!s))                                               \
-			return REAL(name)(fd, command, arg);                  \
+			return command == F_SETFL ? set_flags(REAL(name), fd, arg) : REAL(name)(fd, command, arg); \
 		return control(REAL(name), s, fd, command, arg, caller_address()); \
 	}
 
@@ -427,20 +448,20 @@ CONTROLS(__fcntl)
 
 /* --- closing ----------------------------------------------------------------------------------- */
 
+/* threads that wait for it are told afterwards: then they see it themselves */
 #define CLOSES(name)                                                          \
 	WRAPPER int name(int fd)                                              \
 	{                                                                     \
 		struct stint *s = self();                                     \
 		int r;                                                        \
                                                                               \
-		if (likely(!s)) {                                             \
-			ledger_fd_closed(fd);                                 \
-			return REAL(name)(fd);                                \
-		}                                                             \
-		preempt_disable(s);                                           \
+		if (unlikely(s))                                              \
+			preempt_disable(s);                                   \
 		ledger_fd_closed(fd);                                         \
 		r = REAL(name)(fd);                                           \
-		preempt_enable(s, caller_address());                          \
+		poller_closed(fd);                                            \
+		if (unlikely(s))                                              \
+			preempt_enable(s, caller_address());                  \
 		return r;                                                     \
 	}
 
@@ -458,6 +479,7 @@ static int duplicate(struct stint *s, int from, int to, int flags, int (*dup2)(i
 		return dup2 ? dup2(from, to) : dup3(from, to, flags);
 	owner = ledger_fd_take(to);
 	r = dup2 ? dup2(from, to) : dup3(from, to, flags);
+	poller_closed(to);
 	if (r < 0)
 		ledger_fd_restore(to, owner);
 	else if (s)
@@ -493,6 +515,8 @@ WRAPPER int close_range(unsigned lo, unsigned hi, int flags)
 	if (lo <= hi && !(flags & CLOSE_RANGE_CLOEXEC))
 		ledger_fd_closed_range(lo, hi);
 	r = REAL(close_range)(lo, hi, flags);
+	if (lo <= hi && !(flags & CLOSE_RANGE_CLOEXEC))
+		poller_closed_range(lo, hi);
 	if (s)
 		preempt_enable(s, caller_address());
 	return r;
@@ -506,6 +530,7 @@ WRAPPER void closefrom(int lo)
 		preempt_disable(s);
 	ledger_fd_closed_range(lo < 0 ? 0 : (unsigned)lo, ~0U);
 	REAL(closefrom)(lo);
+	poller_closed_range(lo < 0 ? 0 : (unsigned)lo, ~0U);
 	if (s)
 		preempt_enable(s, caller_address());
 }

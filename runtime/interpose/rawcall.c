@@ -20,11 +20,13 @@
 /* there it has variable arguments */
 #define syscall header_syscall
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/futex.h>
 #include <poll.h>
 #include <stdint.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
 #include <sys/select.h>
@@ -36,6 +38,7 @@
 #include "../clock.h"
 #include "../kthread.h"
 #include "../ledger.h"
+#include "../poller.h"
 #include "interpose.h"
 
 /* newer than the headers that this may be compiled with */
@@ -99,6 +102,12 @@ static bool strikes(long nr)
 	       nr == SYS_pipe || nr == SYS_pipe2 || nr == SYS_socketpair;
 }
 
+/* may change how a descriptor waits; none of them has a sixth argument */
+static bool changes_modes(long nr, long what)
+{
+	return (nr == SYS_fcntl && what == F_SETFL) || (nr == SYS_ioctl && what == FIONBIO) || nr == SYS_setsockopt;
+}
+
 /* hands out a descriptor, and may have to wait for it: of a fifo, a connection */
 static long open_by_number(struct stint *s, long nr, long a, long b, long c, long d, long e)
 {
@@ -113,8 +122,10 @@ static long open_by_number(struct stint *s, long nr, long a, long b, long c, lon
 	while (r < 0 && socket_again(&w, (int)a, SO_RCVTIMEO));
 	if (s)
 		ledger_wait_end(s);
-	if (r >= 0)
+	if (r >= 0) {
 		ledger_fd_opened(s, (int)r);
+		poller_closed((int)r);
+	}
 	return r;
 }
 
@@ -127,6 +138,7 @@ static long duplicate(struct stint *s, long nr, long from, long to, long flags)
 		return REAL(syscall)(nr, from, to, flags, 0, 0, 0);
 	owner = ledger_fd_take((int)to);
 	r = REAL(syscall)(nr, from, to, flags, 0, 0, 0);
+	poller_closed((int)to);
 	if (r < 0)
 		ledger_fd_restore((int)to, owner);
 	else if (s)
@@ -148,14 +160,27 @@ static long make_pair(struct stint *s, long nr, long a, long b, long c, long d)
 
 static long by_number(struct stint *s, long nr, long a, long b, long c, long d, long e)
 {
+	long r;
+
 	switch (nr) {
 	case SYS_close:
 		ledger_fd_closed((int)a);
-		break;
+		r = REAL(syscall)(nr, a, b, c, d, e, 0);
+		poller_closed((int)a);
+		return r;
 	case SYS_close_range:
-		if ((unsigned long)a <= (unsigned long)b && !(c & CLOSE_RANGE_CLOEXEC))
-			ledger_fd_closed_range((unsigned)a, (unsigned)b);
-		break;
+		if ((unsigned long)a > (unsigned long)b || (c & CLOSE_RANGE_CLOEXEC))
+			return REAL(syscall)(nr, a, b, c, d, e, 0);
+		ledger_fd_closed_range((unsigned)a, (unsigned)b);
+		r = REAL(syscall)(nr, a, b, c, d, e, 0);
+		poller_closed_range((unsigned)a, (unsigned)b);
+		return r;
+	case SYS_fcntl:
+	case SYS_ioctl:
+	case SYS_setsockopt:
+		r = REAL(syscall)(nr, a, b, c, d, e, 0);
+		poller_modes_changed();
+		return r;
 	case SYS_dup2:
 	case SYS_dup3:
 		return duplicate(s, nr, a, b, c);
@@ -166,7 +191,6 @@ static long by_number(struct stint *s, long nr, long a, long b, long c, long d, 
 	default:
 		return open_by_number(s, nr, a, b, c, d, e);
 	}
-	return REAL(syscall)(nr, a, b, c, d, e, 0);
 }
 
 static __attribute__((noinline)) long kept_in_books(long nr, long a, long b, long c, long d, long e)
@@ -315,7 +339,7 @@ static __attribute__((noinline)) long wait_by_number(long nr, long a, long b, lo
 
 WRAPPER long syscall(long nr, long a, long b, long c, long d, long e, long f)
 {
-	if (unlikely(hands_out(nr) || strikes(nr)))
+	if (unlikely(hands_out(nr) || strikes(nr) || changes_modes(nr, b)))
 		return kept_in_books(nr, a, b, c, d, e);
 	if (unlikely(waits(nr) && kthread_here())) {
 		if (nr == SYS_futex)

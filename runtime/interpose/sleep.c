@@ -27,7 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "interpose.h"
+#include "parks.h"
 
 #undef poll
 #undef ppoll
@@ -95,14 +95,22 @@ static bool again(int r, const struct eintr_mark *mark)
 
 /* --- sleeping ---------------------------------------------------------------------------------- */
 
+static bool is_span(const struct timespec *ts)
+{
+	return ts->tv_sec >= 0 && ts->tv_nsec >= 0 && ts->tv_nsec < NSEC;
+}
+
 /* 0, or EINTR with what is left in @left, or EINVAL */
 static int sleep_for(const struct timespec *span, struct timespec *left)
 {
 	struct end e = end_of(span);
 	struct timespec now = *span;
+	struct stint *s = parks();
 	struct eintr_mark mark;
 	int r;
 
+	if (unlikely(s) && is_span(span))
+		return park_sleep(s, &(struct until){ CLOCK_MONOTONIC, e.ns }, NULL);
 	eintr_mark(&mark);
 	for (;;) {
 		r = REAL(clock_nanosleep)(CLOCK_MONOTONIC, 0, &now, left);
@@ -160,15 +168,26 @@ WRAPPER int thrd_sleep(const struct timespec *span, struct timespec *left)
 	return r == 0 ? 0 : r == EINTR ? -1 : -2;
 }
 
+static bool tells_time(clockid_t clock)
+{
+	return clock == CLOCK_MONOTONIC || clock == CLOCK_REALTIME || clock == CLOCK_BOOTTIME || clock == CLOCK_TAI;
+}
+
 /* A relative sleep is the same on both usual clocks; others (CPU time) run at their own pace, so the kernel is asked. */
 WRAPPER int clock_nanosleep(clockid_t clock, int flags, const struct timespec *span, struct timespec *left)
 {
 	struct timespec now = *span, rest = { 0, 0 };
+	struct stint *s = parks();
 	struct eintr_mark mark;
 	int r;
 
 	if ((clock == CLOCK_MONOTONIC || clock == CLOCK_REALTIME) && !(flags & TIMER_ABSTIME))
 		return sleep_for(span, left);
+	if (unlikely(s) && is_span(span) && tells_time(clock)) {
+		struct until u = flags & TIMER_ABSTIME ? until_at(clock, span) : until_later(clock, span);
+
+		return park_sleep(s, &u, caller_address());
+	}
 	eintr_mark(&mark);
 	for (;;) {
 		r = REAL(clock_nanosleep)(clock, flags, &now, flags & TIMER_ABSTIME ? NULL : &rest);
@@ -217,24 +236,33 @@ static bool again_ms(struct wait_ms *w, int r)
 	return true;
 }
 
-#define WAITS_MS(name, params, timeout, args)                                 \
+/* @park: in a thread; false: not parked */
+#define WAITS_MS(name, params, timeout, args, park)                           \
 	WRAPPER int name params                                               \
 	{                                                                     \
 		struct wait_ms w = begin_ms(timeout);                         \
+		struct until u = { CLOCK_MONOTONIC, w.end.ns };               \
+		struct stint *s = timeout ? parks() : NULL;                   \
 		int r;                                                        \
                                                                               \
+		if (unlikely(s) && (park))                                    \
+			return r;                                             \
 		do                                                            \
 			r = REAL(name) args;                                  \
 		while (again_ms(&w, r));                                      \
 		return r;                                                     \
 	}
 
-WAITS_MS(poll, (struct pollfd *fds, nfds_t n, int timeout), timeout, (fds, n, w.now))
-WAITS_MS(__poll, (struct pollfd *fds, nfds_t n, int timeout), timeout, (fds, n, w.now))
-WAITS_MS(__poll_chk, (struct pollfd *fds, nfds_t n, int timeout, size_t size), timeout, (fds, n, w.now, size))
-WAITS_MS(epoll_wait, (int fd, struct epoll_event *events, int n, int timeout), timeout, (fd, events, n, w.now))
+WAITS_MS(poll, (struct pollfd *fds, nfds_t n, int timeout), timeout, (fds, n, w.now),
+         park_poll(s, fds, n, &u, &r, caller_address()))
+WAITS_MS(__poll, (struct pollfd *fds, nfds_t n, int timeout), timeout, (fds, n, w.now),
+         park_poll(s, fds, n, &u, &r, caller_address()))
+WAITS_MS(__poll_chk, (struct pollfd *fds, nfds_t n, int timeout, size_t size), timeout, (fds, n, w.now, size),
+         n <= size / sizeof(*fds) && park_poll(s, fds, n, &u, &r, caller_address()))
+WAITS_MS(epoll_wait, (int fd, struct epoll_event *events, int n, int timeout), timeout, (fd, events, n, w.now),
+         park_epoll(s, fd, events, n, &u, &r, caller_address()))
 WAITS_MS(epoll_pwait, (int fd, struct epoll_event *events, int n, int timeout, const sigset_t *mask), timeout,
-         (fd, events, n, w.now, without_ours(mask, &w.mask)))
+         (fd, events, n, w.now, without_ours(mask, &w.mask)), !mask && park_epoll(s, fd, events, n, &u, &r, caller_address()))
 
 /* the same for spans in a struct timespec; NULL is for ever */
 struct wait_ts {
@@ -268,13 +296,23 @@ static bool again_ts(struct wait_ts *w, int r)
 	return true;
 }
 
-#define WAITS_TS(name, params, args)                                          \
+static bool waits(const struct timespec *span)
+{
+	return !span || (is_span(span) && (span->tv_sec || span->tv_nsec));
+}
+
+#define WAITS_TS(name, params, args, park)                                    \
 	WRAPPER int name params                                               \
 	{                                                                     \
+		struct stint *s = parks();                                    \
 		struct wait_ts w;                                             \
+		struct until u;                                               \
 		int r;                                                        \
                                                                               \
 		begin_ts(&w, timeout);                                        \
+		u = (struct until){ CLOCK_MONOTONIC, w.end.ns };              \
+		if (unlikely(s) && waits(timeout) && (park))                  \
+			return r;                                             \
 		do                                                            \
 			r = REAL(name) args;                                  \
 		while (again_ts(&w, r));                                      \
@@ -282,16 +320,24 @@ static bool again_ts(struct wait_ts *w, int r)
 	}
 
 WAITS_TS(ppoll, (struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask),
-         (fds, n, w.at, without_ours(mask, &w.mask)))
+         (fds, n, w.at, without_ours(mask, &w.mask)), !mask && park_poll(s, fds, n, &u, &r, caller_address()))
 WAITS_TS(__ppoll_chk,
          (struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask, size_t size),
-         (fds, n, w.at, without_ours(mask, &w.mask), size))
+         (fds, n, w.at, without_ours(mask, &w.mask), size),
+         !mask && n <= size / sizeof(*fds) && park_poll(s, fds, n, &u, &r, caller_address()))
 WAITS_TS(pselect,
          (int n, fd_set *in, fd_set *out, fd_set *ex, const struct timespec *timeout, const sigset_t *mask),
-         (n, in, out, ex, w.at, without_ours(mask, &w.mask)))
+         (n, in, out, ex, w.at, without_ours(mask, &w.mask)), !mask && park_select(s, n, in, out, ex, &u, &r, caller_address()))
 WAITS_TS(epoll_pwait2,
          (int fd, struct epoll_event *events, int n, const struct timespec *timeout, const sigset_t *mask),
-         (fd, events, n, w.at, without_ours(mask, &w.mask)))
+         (fd, events, n, w.at, without_ours(mask, &w.mask)), !mask && park_epoll(s, fd, events, n, &u, &r, caller_address()))
+
+static void set_left(struct timeval *timeout, struct end e)
+{
+	int64_t us = (left_ns(e) + USEC - 1) / USEC;
+
+	*timeout = (struct timeval){ us / 1000000, us % 1000000 };
+}
 
 /*
  * Linux writes the time that is left to *timeout, whatever the result; after EINTR the sets are untouched. So a
@@ -301,21 +347,25 @@ static int select_(int (*real)(int, fd_set *, fd_set *, fd_set *, struct timeval
                    fd_set *ex, struct timeval *timeout)
 {
 	struct end e = { INT64_MAX };
+	struct stint *s = parks();
 	struct eintr_mark mark;
 	int r;
 
 	if (timeout && timeout->tv_usec >= 0)
 		e = end_after(timeout->tv_sec + timeout->tv_usec / 1000000, timeout->tv_usec % 1000000 * USEC);
+	if (unlikely(s) && (!timeout || (e.ns != INT64_MAX && (timeout->tv_sec || timeout->tv_usec))) &&
+	    park_select(s, n, in, out, ex, &(struct until){ CLOCK_MONOTONIC, e.ns }, &r, NULL)) {
+		if (timeout)
+			set_left(timeout, e);
+		return r;
+	}
 	eintr_mark(&mark);
 	for (;;) {
 		r = real(n, in, out, ex, timeout);
 		if (!again(r, &mark))
 			return r;
-		if (e.ns != INT64_MAX) {
-			int64_t us = (left_ns(e) + USEC - 1) / USEC;
-
-			*timeout = (struct timeval){ us / 1000000, us % 1000000 };
-		}
+		if (e.ns != INT64_MAX)
+			set_left(timeout, e);
 	}
 }
 
@@ -332,7 +382,7 @@ WRAPPER int __select(int n, fd_set *in, fd_set *out, fd_set *ex, struct timeval 
 /* --- waiting for signals ----------------------------------------------------------------------- */
 
 WAITS_TS(sigtimedwait, (const sigset_t *set, siginfo_t *info, const struct timespec *timeout),
-         (without_ours(set, &w.mask), info, w.at))
+         (without_ours(set, &w.mask), info, w.at), park_sigwait(s, without_ours(set, &w.mask), info, &u, &r, caller_address()))
 
 WRAPPER int sigwaitinfo(const sigset_t *set, siginfo_t *info)
 {
@@ -358,12 +408,15 @@ WRAPPER int sigwait(const sigset_t *set, int *signo)
 
 /* --- System V: the kernel has done nothing when it returns EINTR ------------------------------- */
 
-#define WAITS(type, name, params, args)                                       \
+#define WAITS(type, name, params, args, park)                                 \
 	WRAPPER type name params                                              \
 	{                                                                     \
+		struct stint *s = parks();                                    \
 		struct eintr_mark mark;                                       \
 		type r;                                                       \
                                                                               \
+		if (unlikely(s) && (park))                                    \
+			return r;                                             \
 		eintr_mark(&mark);                                            \
 		do                                                            \
 			r = REAL(name) args;                                  \
@@ -371,7 +424,11 @@ WRAPPER int sigwait(const sigset_t *set, int *signo)
 		return r;                                                     \
 	}
 
-WAITS(int, semop, (int id, struct sembuf *ops, size_t n), (id, ops, n))
-WAITS(int, msgsnd, (int id, const void *message, size_t size, int flags), (id, message, size, flags))
-WAITS(ssize_t, msgrcv, (int id, void *message, size_t size, long type, int flags), (id, message, size, type, flags))
-WAITS_TS(semtimedop, (int id, struct sembuf *ops, size_t n, const struct timespec *timeout), (id, ops, n, w.at))
+WAITS(int, semop, (int id, struct sembuf *ops, size_t n), (id, ops, n),
+      park_semop(s, id, ops, n, NULL, &r, caller_address()))
+WAITS(int, msgsnd, (int id, const void *message, size_t size, int flags), (id, message, size, flags),
+      park_msgsnd(s, id, message, size, flags, &r, caller_address()))
+WAITS(ssize_t, msgrcv, (int id, void *message, size_t size, long type, int flags), (id, message, size, type, flags),
+      park_msgrcv(s, id, message, size, type, flags, &r, caller_address()))
+WAITS_TS(semtimedop, (int id, struct sembuf *ops, size_t n, const struct timespec *timeout), (id, ops, n, w.at),
+         park_semop(s, id, ops, n, &u, &r, caller_address()))

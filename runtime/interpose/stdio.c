@@ -34,6 +34,7 @@
 
 #include "await.h"
 #include "../ledger.h"
+#include "../poller.h"
 #include "../sys.h"
 
 /* exported by libc and called by compiled programs, but not declared in its headers as such */
@@ -195,6 +196,8 @@ static int closed(struct stint *s, FILE *f, int (*close)(FILE *))
 	ledger_fd_closed(fd);
 	ledger_stream_drop(f, &buffer);
 	r = close(f);
+	if (fd >= 0)
+		poller_closed(fd);
 	if (s && buffer)
 		*buffer = heap_adopt(s, *buffer);
 	return r;

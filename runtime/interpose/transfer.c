@@ -1,7 +1,7 @@
 /*
  * transfer.c - reading, writing, connecting
  *
- * The kernel takes these up again after a tick, because the preemption signal has SA_RESTART, and a call may be stopped in
+ * A thread of the runtime is parked (park-fd.c). Else the kernel takes these up again after a tick, because the preemption signal has SA_RESTART, and a call may be stopped in
  * them; but for two things, which a program that has no signal handlers would never meet.
  *
  *  - A signal that comes when a part has been transferred has the function return with that part. Many programs take a short
@@ -23,7 +23,7 @@
 
 #include "../clock.h"
 #include "../kthread.h"
-#include "interpose.h"
+#include "parks.h"
 
 #define NSEC 1000000000L
 #define USEC 1000L
@@ -95,12 +95,16 @@ bool socket_again(const struct socket_wait *w, int fd, int option)
 
 /* --- reading ----------------------------------------------------------------------------------- */
 
-#define READS(name, params, args)                                             \
+/* @park: in a thread; false: not parked */
+#define READS(name, params, args, park)                                       \
 	WRAPPER ssize_t name params                                           \
 	{                                                                     \
+		struct stint *s = parks();                                    \
 		struct socket_wait w;                                         \
 		ssize_t r;                                                    \
                                                                               \
+		if (unlikely(s) && (park))                                    \
+			return r;                                             \
 		if (!kthread_here())                                          \
 			return REAL(name) args;                               \
 		socket_wait(&w);                                              \
@@ -110,10 +114,11 @@ bool socket_again(const struct socket_wait *w, int fd, int option)
 		return r;                                                     \
 	}
 
-READS(read, (int fd, void *buf, size_t n), (fd, buf, n))
-READS(__read, (int fd, void *buf, size_t n), (fd, buf, n))
-READS(__read_chk, (int fd, void *buf, size_t n, size_t size), (fd, buf, n, size))
-READS(readv, (int fd, const struct iovec *v, int n), (fd, v, n))
+READS(read, (int fd, void *buf, size_t n), (fd, buf, n), park_read(s, fd, buf, n, &r, caller_address()))
+READS(__read, (int fd, void *buf, size_t n), (fd, buf, n), park_read(s, fd, buf, n, &r, caller_address()))
+READS(__read_chk, (int fd, void *buf, size_t n, size_t size), (fd, buf, n, size),
+      n <= size && park_read(s, fd, buf, n, &r, caller_address()))
+READS(readv, (int fd, const struct iovec *v, int n), (fd, v, n), park_readv(s, fd, v, n, &r, caller_address()))
 
 /* whether what came is not all that must */
 static bool short_of(ssize_t r, size_t n, int flags, const struct socket_wait *w)
@@ -123,13 +128,16 @@ static bool short_of(ssize_t r, size_t n, int flags, const struct socket_wait *w
 }
 
 /* as READS; the rest of what must come all is asked for by @more, which has @done */
-#define RECEIVES(name, params, args, more)                                    \
+#define RECEIVES(name, params, args, more, park)                              \
 	WRAPPER ssize_t name params                                           \
 	{                                                                     \
+		struct stint *s = parks();                                    \
 		struct socket_wait w;                                         \
 		size_t done = 0;                                              \
 		ssize_t r;                                                    \
                                                                               \
+		if (unlikely(s) && (park))                                    \
+			return r;                                             \
 		if (!kthread_here())                                          \
 			return REAL(name) args;                               \
 		socket_wait(&w);                                              \
@@ -149,16 +157,20 @@ static bool short_of(ssize_t r, size_t n, int flags, const struct socket_wait *w
 		return done && r < 0 ? (ssize_t)done : r + (ssize_t)done;     \
 	}
 
-RECEIVES(recv, (int fd, void *buf, size_t n, int flags), (fd, buf, n, flags), (fd, (char *)buf + done, n - done, flags))
+RECEIVES(recv, (int fd, void *buf, size_t n, int flags), (fd, buf, n, flags), (fd, (char *)buf + done, n - done, flags),
+         park_recv(s, fd, buf, n, flags, NULL, NULL, &r, caller_address()))
 RECEIVES(__recv_chk, (int fd, void *buf, size_t n, size_t size, int flags), (fd, buf, n, size, flags),
-         (fd, (char *)buf + done, n - done, flags))
+         (fd, (char *)buf + done, n - done, flags),
+         n <= size && park_recv(s, fd, buf, n, flags, NULL, NULL, &r, caller_address()))
 RECEIVES(recvfrom,
          (int fd, void *restrict buf, size_t n, int flags, struct sockaddr *restrict address, socklen_t *restrict len),
-         (fd, buf, n, flags, address, len), (fd, (char *)buf + done, n - done, flags))
+         (fd, buf, n, flags, address, len), (fd, (char *)buf + done, n - done, flags),
+         park_recv(s, fd, buf, n, flags, address, len, &r, caller_address()))
 RECEIVES(__recvfrom_chk,
          (int fd, void *restrict buf, size_t n, size_t size, int flags, struct sockaddr *restrict address,
           socklen_t *restrict len),
-         (fd, buf, n, size, flags, address, len), (fd, (char *)buf + done, n - done, flags))
+         (fd, buf, n, size, flags, address, len), (fd, (char *)buf + done, n - done, flags),
+         n <= size && park_recv(s, fd, buf, n, flags, address, len, &r, caller_address()))
 
 WRAPPER ssize_t getrandom(void *buf, size_t n, unsigned flags)
 {
@@ -244,7 +256,11 @@ static ssize_t put_by_write(const struct output *out, const struct iovec *v, siz
 	{                                                                     \
 		struct iovec v = { (void *)buf, n };                          \
 		struct output out = { .fd = fd, .v = &v, .n = 1 };            \
+		struct stint *s = parks();                                    \
+		ssize_t r;                                                    \
                                                                               \
+		if (unlikely(s) && park_write(s, fd, buf, n, &r, caller_address())) \
+			return r;                                             \
 		if (!kthread_here())                                          \
 			return REAL(name)(fd, buf, n);                        \
 		return put_all(&out, put_by_write, NULL);              \
@@ -263,7 +279,11 @@ static ssize_t put_by_writev(const struct output *out, const struct iovec *v, si
 WRAPPER ssize_t writev(int fd, const struct iovec *v, int n)
 {
 	struct output out = { .fd = fd, .v = v, .n = (size_t)n };
+	struct stint *s = parks();
+	ssize_t r;
 
+	if (unlikely(s) && park_writev(s, fd, v, n, &r, caller_address()))
+		return r;
 	if (!kthread_here() || n <= 0)
 		return REAL(writev)(fd, v, n);
 	return put_all(&out, put_by_writev, NULL);
@@ -294,7 +314,11 @@ static ssize_t send_all(int fd, const void *buf, size_t n, struct destination *t
 WRAPPER ssize_t send(int fd, const void *buf, size_t n, int flags)
 {
 	struct destination to = { flags, NULL, 0 };
+	struct stint *s = parks();
+	ssize_t r;
 
+	if (unlikely(s) && park_send(s, fd, buf, n, flags, NULL, 0, &r, caller_address()))
+		return r;
 	return kthread_here() ? send_all(fd, buf, n, &to) : REAL(send)(fd, buf, n, flags);
 }
 
@@ -306,7 +330,11 @@ WRAPPER ssize_t __send(int fd, const void *buf, size_t n, int flags)
 WRAPPER ssize_t sendto(int fd, const void *buf, size_t n, int flags, const struct sockaddr *address, socklen_t len)
 {
 	struct destination to = { flags, address, len };
+	struct stint *s = parks();
+	ssize_t r;
 
+	if (unlikely(s) && park_send(s, fd, buf, n, flags, address, len, &r, caller_address()))
+		return r;
 	return kthread_here() ? send_all(fd, buf, n, &to) : REAL(sendto)(fd, buf, n, flags, address, len);
 }
 
@@ -331,7 +359,11 @@ WRAPPER ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
 	struct sent sent = { message, flags };
 	struct output out = { .fd = fd };
+	struct stint *s = parks();
+	ssize_t r;
 
+	if (unlikely(s) && park_sendmsg(s, fd, message, flags, &r, caller_address()))
+		return r;
 	if (!kthread_here() || !message)
 		return REAL(sendmsg)(fd, message, flags);
 	out.v = message->msg_iov;
@@ -341,9 +373,12 @@ WRAPPER ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 
 WRAPPER int sendmmsg(int fd, struct mmsghdr *messages, unsigned n, int flags)
 {
+	struct stint *s = parks();
 	struct socket_wait w;
 	int r;
 
+	if (unlikely(s) && park_sendmmsg(s, fd, messages, n, flags, &r, caller_address()))
+		return r;
 	if (!kthread_here())
 		return REAL(sendmmsg)(fd, messages, n, flags);
 	socket_wait(&w);
@@ -358,9 +393,12 @@ WRAPPER int sendmmsg(int fd, struct mmsghdr *messages, unsigned n, int flags)
 static int connect_(int (*real)(int, const struct sockaddr *, socklen_t), int fd, const struct sockaddr *address,
                     socklen_t len)
 {
+	struct stint *s = parks();
 	struct socket_wait w;
 	int r;
 
+	if (unlikely(s) && park_connect(s, fd, address, len, &r, NULL))
+		return r;
 	if (!kthread_here())
 		return real(fd, address, len);
 	socket_wait(&w);

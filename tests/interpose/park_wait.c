@@ -1,0 +1,490 @@
+/*
+ * park_wait.c - threads that wait for time, processes, file locks, queues and signals do not take their worker with them
+ */
+#include "park.h"
+
+#include <fcntl.h>
+#include <mqueue.h>
+#include <sched.h>
+#include <sys/file.h>
+#include <sys/ipc.h>
+#include <sys/mman.h>
+#include <sys/msg.h>
+#include <sys/resource.h>
+#include <sys/sem.h>
+#include <threads.h>
+
+#define SPAN 10000000
+
+/* --- time ---------------------------------------------------------------------------------------- */
+
+static struct timespec later(clockid_t clock, int64_t ns)
+{
+	struct timespec at;
+
+	clock_gettime(clock, &at);
+	ns += at.tv_sec * INT64_C(1000000000) + at.tv_nsec;
+	at.tv_sec = ns / 1000000000;
+	at.tv_nsec = ns % 1000000000;
+	return at;
+}
+
+static bool is_over(clockid_t clock, const struct timespec *at)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return now.tv_sec > at->tv_sec || (now.tv_sec == at->tv_sec && now.tv_nsec >= at->tv_nsec);
+}
+
+static void *sleeps(void *arg)
+{
+	static const clockid_t clocks[] = { CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_BOOTTIME };
+	struct timespec span = { 0, SPAN }, bad = { 0, 1000000000 }, at, left = { 7, 7 };
+	int64_t before = now_ns();
+
+	CHECK_INT(nanosleep(&span, &left), ==, 0);
+	CHECK_INT(now_ns() - before, >=, SPAN);
+	CHECK_INT(left.tv_sec, ==, 7);          /* nothing interrupts a thread */
+	before = now_ns();
+	CHECK_INT(usleep(SPAN / 1000), ==, 0);
+	CHECK_INT(now_ns() - before, >=, SPAN);
+	before = now_ns();
+	CHECK_INT(thrd_sleep(&span, NULL), ==, 0);
+	CHECK_INT(now_ns() - before, >=, SPAN);
+	for (int i = 0; i < 3; i++) {
+		before = now_ns();
+		CHECK_INT(clock_nanosleep(clocks[i], 0, &span, NULL), ==, 0);
+		CHECK_INT(now_ns() - before, >=, SPAN);
+		at = later(clocks[i], SPAN);
+		CHECK_INT(clock_nanosleep(clocks[i], TIMER_ABSTIME, &at, NULL), ==, 0);
+		CHECK(is_over(clocks[i], &at));
+		CHECK_INT(clock_nanosleep(clocks[i], TIMER_ABSTIME, &at, NULL), ==, 0);
+	}
+	CHECK_INT(nanosleep(&bad, NULL), ==, -1);
+	CHECK_INT(errno, ==, EINVAL);
+	CHECK_INT(clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &bad, NULL), ==, EINVAL);
+	CHECK_INT(clock_nanosleep(12345, 0, &span, NULL), ==, EINVAL);
+	CHECK_INT(sleep(0), ==, 0);
+	__atomic_add_fetch((int *)arg, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* it ends only when all those that sleep have slept */
+static void *computes(void *arg)
+{
+	while (__atomic_load_n((int *)arg, __ATOMIC_ACQUIRE) < 20)
+		;
+	return NULL;
+}
+
+static void time_passes(void)
+{
+	stint_thread_t *hog, *t[20];
+	int done = 0;
+
+	hog = thread(computes, &done);
+	for (int i = 0; i < 20; i++)
+		t[i] = thread(sleeps, &done);
+	joined(hog);
+	for (int i = 0; i < 20; i++)
+		joined(t[i]);
+}
+
+/* a loop that waits for another by giving the CPU away */
+static void *yields(void *arg)
+{
+	int *turn = arg, me = __atomic_fetch_add(&turn[1], 1, __ATOMIC_RELAXED);
+
+	for (int i = 0; i < 300; i++) {
+		while (__atomic_load_n(turn, __ATOMIC_ACQUIRE) != me) {
+			if (i % 2)
+				sched_yield();
+			else
+				thrd_yield();
+		}
+		__atomic_store_n(turn, !me, __ATOMIC_RELEASE);
+	}
+	return NULL;
+}
+
+/* --- one waits for what another does afterwards ---------------------------------------------------- */
+
+static int go[2];               /* a pipe: who waits writes when it is about to */
+static int other_ran;
+
+static void about_to_wait(void)
+{
+	CHECK_INT(write(go[1], "g", 1), ==, 1);
+}
+
+/* the one that ends the wait runs after the other has begun to wait, on the same worker if there is only one */
+static void after_it_waits(void)
+{
+	char c;
+
+	CHECK_INT(read(go[0], &c, 1), ==, 1);
+	sleep_ns(3000000);
+	__atomic_store_n(&other_ran, 1, __ATOMIC_RELEASE);
+}
+
+static void waited(void)
+{
+	CHECK_INT(__atomic_exchange_n(&other_ran, 0, __ATOMIC_ACQ_REL), ==, 1);
+}
+
+static pid_t child(int status)
+{
+	pid_t pid = fork();
+
+	CHECK_INT(pid, >=, 0);
+	if (!pid) {
+		char c;
+
+		close(go[1]);
+		test_child();
+		(void)!read(go[0], &c, 1);
+		usleep(3000);
+		_exit(status);
+	}
+	return pid;
+}
+
+/* the parent waits in one of these ways, while another of its threads must be able to let the child go */
+static void *awaits_children(void *arg)
+{
+	int fds[2], status;
+	struct rusage usage;
+	siginfo_t info;
+	pid_t pid;
+
+	CHECK_INT(waitpid(-1, &status, 0), ==, -1);
+	CHECK_INT(errno, ==, ECHILD);
+	CHECK_INT(waitpid(getppid(), &status, 0), ==, -1);
+	CHECK_INT(errno, ==, ECHILD);
+	for (int how = 0; how < 7; how++) {
+		CHECK_INT(pipe(fds), ==, 0);
+		go[0] = fds[0];
+		go[1] = fds[1];
+		pid = child(how + 1);
+		__atomic_store_n((int *)arg, (how + 1) << 16 | fds[1], __ATOMIC_RELEASE);
+		CHECK_INT(waitpid(pid, &status, WNOHANG), ==, 0);
+		memset(&info, 0, sizeof(info));
+		switch (how) {
+		case 0:
+			CHECK_INT(waitpid(pid, &status, 0), ==, pid);
+			break;
+		case 1:
+			CHECK_INT(wait(&status), ==, pid);
+			break;
+		case 2:
+			CHECK_INT(waitpid(-1, &status, 0), ==, pid);
+			break;
+		case 3:
+			CHECK_INT(wait4(pid, &status, 0, &usage), ==, pid);
+			CHECK_INT(usage.ru_maxrss, >, 0);
+			break;
+		case 4:
+			CHECK_INT(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), ==, 0);
+			CHECK_INT(info.si_pid, ==, pid);
+			CHECK_INT(waitid(P_PID, (id_t)pid, &info, WEXITED), ==, 0);
+			status = info.si_status << 8;
+			break;
+		case 5:
+			CHECK_INT(waitid(P_ALL, 0, &info, WEXITED), ==, 0);
+			status = info.si_status << 8;
+			break;
+		default:
+			CHECK_INT(waitpid(pid, &status, WUNTRACED), ==, pid);
+		}
+		CHECK_INT(WEXITSTATUS(status), ==, how + 1);
+		__atomic_store_n((int *)arg, 0, __ATOMIC_RELEASE);
+		close(fds[0]);
+		close(fds[1]);
+	}
+	__atomic_store_n((int *)arg, -1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void *lets_them_go(void *arg)
+{
+	int n, last = 0;
+
+	while ((n = __atomic_load_n((int *)arg, __ATOMIC_ACQUIRE)) >= 0) {
+		if (n && n != last) {
+			stint_thread_sleep(STINT_MS(2));
+			CHECK_INT(write(n & 0xffff, "g", 1), ==, 1);
+		}
+		last = n;
+		stint_thread_sleep(STINT_US(200));
+	}
+	return NULL;
+}
+
+static void children(void)
+{
+	int word = 0, fds = count_fds();
+	stint_thread_t *one = thread(awaits_children, &word), *other = thread(lets_them_go, &word);
+
+	joined(one);
+	joined(other);
+	CHECK_INT(count_fds(), ==, fds);
+}
+
+/* --- locks of files ---------------------------------------------------------------------------------- */
+
+struct file_lock {
+	int held, mine;         /* two open descriptions of one file */
+};
+
+static void *waits_for_locks(void *arg)
+{
+	struct file_lock *l = arg;
+	struct flock record = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 10 };
+
+	about_to_wait();
+	CHECK_INT(flock(l->mine, LOCK_EX), ==, 0);
+	waited();
+	CHECK_INT(flock(l->mine, LOCK_UN), ==, 0);
+	about_to_wait();
+	CHECK_INT(fcntl(l->mine, F_OFD_SETLKW, &record), ==, 0);
+	waited();
+	return NULL;
+}
+
+static void *gives_locks_back(void *arg)
+{
+	struct file_lock *l = arg;
+	struct flock record = { .l_type = F_UNLCK, .l_whence = SEEK_SET, .l_len = 10 };
+
+	after_it_waits();
+	CHECK_INT(flock(l->held, LOCK_UN), ==, 0);
+	after_it_waits();
+	CHECK_INT(fcntl(l->held, F_OFD_SETLK, &record), ==, 0);
+	return NULL;
+}
+
+/* --- queues and semaphores ----------------------------------------------------------------------------- */
+
+struct queues {
+	int sem, msg;
+	mqd_t mq;
+};
+
+struct letter {
+	long type;
+	char text[8];
+};
+
+static void *waits_for_queues(void *arg)
+{
+	struct queues *q = arg;
+	struct sembuf down = { 0, -1, 0 };
+	struct timespec at = later(CLOCK_REALTIME, SPAN), span = { 0, SPAN };
+	struct letter l;
+	char text[8];
+	int64_t before;
+
+	before = now_ns();
+	CHECK_INT(semtimedop(q->sem, &down, 1, &span), ==, -1);
+	CHECK_INT(errno, ==, EAGAIN);
+	CHECK_INT(now_ns() - before, >=, SPAN);
+	about_to_wait();
+	CHECK_INT(semop(q->sem, &down, 1), ==, 0);
+	waited();
+	about_to_wait();
+	CHECK_INT(msgrcv(q->msg, &l, sizeof(l.text), 3, 0), ==, 4);
+	waited();
+	CHECK_STR(l.text, "abc");
+	if (q->mq < 0)
+		return NULL;
+	CHECK_INT(mq_timedreceive(q->mq, text, sizeof(text), NULL, &at), ==, -1);
+	CHECK_INT(errno, ==, ETIMEDOUT);
+	CHECK(is_over(CLOCK_REALTIME, &at));
+	about_to_wait();
+	CHECK_INT(mq_receive(q->mq, text, sizeof(text), NULL), ==, 4);
+	waited();
+	/* two fit, the third waits until one is taken */
+	for (int i = 0; i < 2; i++)
+		CHECK_INT(mq_send(q->mq, "xyz", 4, 0), ==, 0);
+	about_to_wait();
+	CHECK_INT(mq_send(q->mq, "xyz", 4, 0), ==, 0);
+	waited();
+	return NULL;
+}
+
+static void *fills_queues(void *arg)
+{
+	struct queues *q = arg;
+	struct sembuf up = { 0, 1, 0 };
+	struct letter l = { 3, "abc" };
+	char text[8];
+
+	after_it_waits();
+	CHECK_INT(semop(q->sem, &up, 1), ==, 0);
+	after_it_waits();
+	CHECK_INT(msgsnd(q->msg, &l, 4, 0), ==, 0);
+	if (q->mq < 0)
+		return NULL;
+	after_it_waits();
+	CHECK_INT(mq_send(q->mq, "abc", 4, 0), ==, 0);
+	after_it_waits();
+	CHECK_INT(mq_receive(q->mq, text, sizeof(text), NULL), ==, 4);
+	return NULL;
+}
+
+/* --- signals --------------------------------------------------------------------------------------------- */
+
+static void *waits_for_signals(void *arg)
+{
+	struct timespec span = { 0, SPAN };
+	int64_t before = now_ns();
+	siginfo_t info;
+	int signo = 0;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	CHECK_INT(sigtimedwait(&set, &info, &span), ==, -1);
+	CHECK_INT(errno, ==, EAGAIN);
+	CHECK_INT(now_ns() - before, >=, SPAN);
+	about_to_wait();
+	CHECK_INT(sigwait(&set, &signo), ==, 0);
+	CHECK_INT(signo, ==, SIGUSR2);
+	waited();
+	about_to_wait();
+	CHECK_INT(sigwaitinfo(&set, &info), ==, SIGUSR2);
+	CHECK_INT(info.si_pid, ==, getpid());
+	waited();
+	return arg;
+}
+
+static void *sends_signals(void *arg)
+{
+	after_it_waits();
+	CHECK_INT(kill(getpid(), SIGUSR2), ==, 0);
+	after_it_waits();
+	CHECK_INT(kill(getpid(), SIGUSR2), ==, 0);
+	return arg;
+}
+
+/* --- lines from a pipe ------------------------------------------------------------------------------------- */
+
+static void *reads_lines(void *arg)
+{
+	FILE *f = arg;
+	char line[64];
+
+	for (int i = 0; i < 5; i++) {
+		about_to_wait();
+		CHECK(fgets(line, sizeof(line), f));
+		waited();
+		CHECK_STR(line, "a line\n");
+	}
+	return NULL;
+}
+
+static void *writes_lines(void *arg)
+{
+	for (int i = 0; i < 5; i++) {
+		after_it_waits();
+		CHECK_INT(write((int)(intptr_t)arg, "a line\n", 7), ==, 7);
+	}
+	return NULL;
+}
+
+/* -------------------------------------------------------------------------------------------------------------- */
+
+static void two(stint_fn *waits, stint_fn *acts, void *a, void *b)
+{
+	stint_thread_t *one, *other;
+
+	CHECK_INT(pipe(go), ==, 0);
+	one = thread(waits, a);
+	other = thread(acts, b);
+	joined(one);
+	joined(other);
+	close(go[0]);
+	close(go[1]);
+}
+
+static void files(void)
+{
+	struct flock record = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 10 };
+	char name[] = "/tmp/stint-park-XXXXXX";
+	struct file_lock l;
+
+	l.held = mkstemp(name);
+	CHECK_INT(l.held, >=, 0);
+	l.mine = open(name, O_RDWR);
+	CHECK_INT(unlink(name), ==, 0);
+	CHECK_INT(flock(l.held, LOCK_EX), ==, 0);
+	CHECK_INT(fcntl(l.held, F_OFD_SETLK, &record), ==, 0);
+	two(waits_for_locks, gives_locks_back, &l, &l);
+	close(l.held);
+	close(l.mine);
+}
+
+static void queues(void)
+{
+	struct mq_attr attr = { .mq_maxmsg = 2, .mq_msgsize = 8 };
+	struct queues q;
+	char name[64];
+
+	snprintf(name, sizeof(name), "/stint-park-%d", getpid());
+	q.sem = semget(IPC_PRIVATE, 1, 0600);
+	q.msg = msgget(IPC_PRIVATE, 0600);
+	q.mq = mq_open(name, O_RDWR | O_CREAT, 0600, &attr);
+	if (q.mq >= 0)
+		mq_unlink(name);
+	CHECK_INT(q.sem, >=, 0);
+	CHECK_INT(q.msg, >=, 0);
+	two(waits_for_queues, fills_queues, &q, &q);
+	CHECK_INT(semctl(q.sem, 0, IPC_RMID), ==, 0);
+	CHECK_INT(msgctl(q.msg, IPC_RMID, NULL), ==, 0);
+	if (q.mq >= 0)
+		mq_close(q.mq);
+}
+
+static void lines(void)
+{
+	int fds[2];
+	FILE *f;
+
+	CHECK_INT(pipe(fds), ==, 0);
+	f = fdopen(fds[0], "r");
+	two(reads_lines, writes_lines, f, (void *)(intptr_t)fds[1]);
+	fclose(f);
+	close(fds[1]);
+}
+
+int main(void)
+{
+	sigset_t set;
+
+	test_watchdog();
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	CHECK_INT(pthread_sigmask(SIG_BLOCK, &set, NULL), ==, 0);       /* in all kernel threads that begin */
+	for (size_t i = 0; i < sizeof(park_workers) / sizeof(park_workers[0]); i++) {
+		int turns[2] = { 0, 0 };
+
+		printf("%u workers\n", park_workers[i]);
+		park_start(park_workers[i]);
+		time_passes();
+		puts("yields");
+		two(yields, yields, turns, turns);
+		puts("children");
+		children();
+		puts("files");
+		files();
+		puts("queues");
+		queues();
+		puts("signals");
+		two(waits_for_signals, sends_signals, NULL, NULL);
+		puts("lines");
+		lines();
+		park_stop_all();
+	}
+	return 0;
+}
