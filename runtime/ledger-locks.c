@@ -118,6 +118,8 @@ static void unlock_spin(pthread_spinlock_t *l)
 		sys.pthread_spin_unlock(l);
 }
 
+void (*ledger_lock_was_released)(int kind, void *lock);
+
 static void give_back(struct stint *s, const struct held_lock *at, unsigned n)
 {
 	while (n-- > 0) {
@@ -127,6 +129,8 @@ static void give_back(struct stint *s, const struct held_lock *at, unsigned n)
 			unlock_rwlock(s, at[n].lock);
 		else
 			unlock_spin(at[n].lock);
+		if (ledger_lock_was_released)
+			ledger_lock_was_released(at[n].kind, at[n].lock);
 	}
 }
 

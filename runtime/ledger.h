@@ -93,6 +93,7 @@ void ledger_things_pass(struct stint *s, struct stint *to);
 int ledger_lock_add(struct stint *s, enum lock_kind kind, void *lock);  /* 0 or ENOMEM */
 bool ledger_lock_drop(struct stint *s, enum lock_kind kind, void *lock);        /* whether it was entered */
 void ledger_locks_release(struct stint *s);
+extern void (*ledger_lock_was_released)(int kind, void *lock);  /* told of each; NULL: nobody wants to know */
 void ledger_locks_pass(struct stint *s);        /* forgets them: their owner's identity ends with it */
 
 /*

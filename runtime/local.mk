@@ -166,6 +166,7 @@ libstint_interpose_la_SOURCES = \
 	runtime/interpose/locale.c \
 	runtime/interpose/logins.c \
 	runtime/interpose/lookups.c \
+	runtime/interpose/lot.h \
 	runtime/interpose/malloc.c \
 	runtime/interpose/mapping.c \
 	runtime/interpose/misc.c \
@@ -173,6 +174,8 @@ libstint_interpose_la_SOURCES = \
 	runtime/interpose/mutex.c \
 	runtime/interpose/names.c \
 	runtime/interpose/park-fd.c \
+	runtime/interpose/park-lock.c \
+	runtime/interpose/park-lot.c \
 	runtime/interpose/park-poll.c \
 	runtime/interpose/park-sleep.c \
 	runtime/interpose/park-wait.c \

@@ -77,6 +77,7 @@ interpose_tests = \
 	tests/interpose/handles \
 	tests/interpose/locks \
 	tests/interpose/park_fd \
+	tests/interpose/park_lock \
 	tests/interpose/park_wait \
 	tests/interpose/processes \
 	tests/interpose/resources \
@@ -206,6 +207,7 @@ tests_interpose_handles_LDADD = libstint.la
 tests_interpose_locks_LDADD = libstint.la
 noinst_HEADERS += tests/interpose/park.h
 tests_interpose_park_fd_LDADD = libstint.la -lutil
+tests_interpose_park_lock_LDADD = libstint.la
 tests_interpose_park_wait_LDADD = libstint.la
 tests_interpose_processes_LDADD = libstint.la
 tests_interpose_resources_LDADD = libstint.la

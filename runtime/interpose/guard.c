@@ -25,7 +25,7 @@
 
 #include "../ledger.h"
 #include "../sys.h"
-#include "interpose.h"
+#include "lot.h"
 
 #define DONE 1u
 #define BUSY 0x100u
@@ -37,8 +37,12 @@ int __cxa_guard_acquire(uint64_t *guard);
 void __cxa_guard_release(uint64_t *guard);
 void __cxa_guard_abort(uint64_t *guard);
 
-static void wait_while(struct stint *s, guard_word *word, uint32_t seen)
+static void wait_while(struct stint *s, guard_word *word, uint32_t seen, const void *caller)
 {
+	if (s && parks_within(s)) {
+		park_word(s, word, seen, caller);
+		return;
+	}
 	if (s)
 		ledger_wait_begin(s, word, sizeof(*word));
 	sys_raw(SYS_futex, word, FUTEX_WAIT, seen, NULL);
@@ -47,7 +51,7 @@ static void wait_while(struct stint *s, guard_word *word, uint32_t seen)
 }
 
 /* whether the caller is to initialise */
-static bool acquire(struct stint *s, guard_word *word)
+static bool acquire(struct stint *s, guard_word *word, const void *caller)
 {
 	for (;;) {
 		uint32_t seen = 0;
@@ -62,7 +66,7 @@ static bool acquire(struct stint *s, guard_word *word)
 				continue;
 			seen |= WAITED;
 		}
-		wait_while(s, word, seen);
+		wait_while(s, word, seen, caller);
 	}
 }
 
@@ -75,9 +79,9 @@ WRAPPER int __cxa_guard_acquire(uint64_t *guard)
 	if (__atomic_load_n(word, __ATOMIC_ACQUIRE) & DONE)
 		return 0;
 	if (!s)
-		return acquire(NULL, word);
+		return acquire(NULL, word, NULL);
 	preempt_disable(s);
-	first = acquire(s, word);
+	first = acquire(s, word, caller_address());
 	if (first)
 		s->user_depth++;        /* so that calls in it are not stopped by a deadline around it */
 	else
@@ -91,6 +95,8 @@ static void settle(uint64_t *guard, uint32_t to, const void *caller)
 
 	if (__atomic_exchange_n((guard_word *)guard, to, __ATOMIC_ACQ_REL) & WAITED)
 		sys_raw(SYS_futex, guard, FUTEX_WAKE, INT_MAX, 0);
+	if (lot_crowded(guard))
+		lot_wake_all(guard);
 	if (s && s->user_depth) {
 		s->user_depth--;
 		preempt_enable(s, caller);

@@ -13,13 +13,17 @@
 
 #include "../ledger.h"
 #include "limit.h"
+#include "lot.h"
 
 static int join(struct stint *s, pthread_t t, void **result, clockid_t clock, const struct timespec *user,
                 const void *caller)
 {
+	struct until u = until_at(clock, user);
 	struct limit l;
 	int r;
 
+	if (parks_in(s) && until_is_valid(clock, user) && park_join(s, t, result, &u, &r, caller))
+		return r;
 	preempt_disable(s);
 	for (;;) {
 		l = limit_of(s, clock, user);
@@ -76,12 +80,20 @@ WRAPPER int pthread_barrier_wait(pthread_barrier_t *barrier)
 	struct stint *s = self();
 	int r;
 
-	if (likely(!s))
-		return REAL(pthread_barrier_wait)(barrier);
+	if (likely(!s)) {
+		r = REAL(pthread_barrier_wait)(barrier);
+		if (lot_crowded(barrier))
+			lot_wake_all(barrier);  /* they arrived before, or will see that they need not wait */
+		return r;
+	}
 	preempt_disable(s);
-	ledger_wait_begin(s, barrier, sizeof(*barrier));
-	r = REAL(pthread_barrier_wait)(barrier);
-	ledger_wait_end(s);
+	if (!parks_within(s) || !park_barrier(s, barrier, &r, caller_address())) {
+		ledger_wait_begin(s, barrier, sizeof(*barrier));
+		r = REAL(pthread_barrier_wait)(barrier);
+		ledger_wait_end(s);
+	}
+	if (lot_crowded(barrier))
+		lot_wake_all(barrier);
 	preempt_enable(s, caller_address());
 	return r;
 }

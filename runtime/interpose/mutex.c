@@ -26,6 +26,8 @@
  * stopped while it holds one that was locked from that library's text. Where it is unlocked from does not tell, since that may
  * be a jump.
  *
+ * A thread of the runtime is parked instead (park-lock.c), and whoever gives something back looks whether one is.
+ *
  * Waiting until a call's deadline is in limit.c; joins and barriers are in join.c, pthread_once in threads.c.
  */
 #define _GNU_SOURCE
@@ -35,11 +37,13 @@
 #include <threads.h>
 #include <time.h>
 
-#include "interpose.h"
 #include "limit.h"
+#include "lot.h"
 #include "../ledger.h"
 
 #define PRIO_INHERIT 32         /* in __kind */
+#define SPINS 200
+#define LET_BY_NS 50000
 #define COND_MONOTONIC 2        /* in __wrefs: timed waits use CLOCK_MONOTONIC */
 
 /* --- mutexes ----------------------------------------------------------------------------------- */
@@ -57,10 +61,13 @@ static int entered(struct stint *s, enum lock_kind kind, void *lock, int r)
 	return r;
 }
 
-static int wait_for_mutex(struct stint *s, pthread_mutex_t *m)
+static int wait_for_mutex(struct stint *s, pthread_mutex_t *m, const void *caller)
 {
+	struct until never = { CLOCK_MONOTONIC, NEVER_NS };
 	int r;
 
+	if (parks_within(s) && lot_takes_mutex(m))
+		return park_mutex(s, m, &never, caller);
 	ledger_wait_begin(s, m, sizeof(*m));
 	r = REAL(pthread_mutex_lock)(m);
 	ledger_wait_end(s);
@@ -74,7 +81,7 @@ static int lock_mutex(struct stint *s, pthread_mutex_t *m, const void *caller)
 	if (inherits(m))
 		return ENOTSUP;
 	preempt_disable(s);
-	r = wait_for_mutex(s, m);
+	r = wait_for_mutex(s, m, caller);
 	if (unlikely(text_is_cxx(caller)) && r == 0 && !ledger_lock_add(s, LOCK_CXX_MUTEX, m))
 		return 0;
 	entered(s, LOCK_MUTEX, m, r);
@@ -98,28 +105,63 @@ static int try_mutex(struct stint *s, pthread_mutex_t *m, const void *caller)
 static int lock_mutex_until(struct stint *s, pthread_mutex_t *m, clockid_t clock, const struct timespec *at,
                             const void *caller)
 {
+	struct until u = until_at(clock, at);
 	int r;
 
 	if (inherits(m))
 		return ENOTSUP;
 	preempt_disable(s);
-	ledger_wait_begin(s, m, sizeof(*m));
-	r = REAL(pthread_mutex_clocklock)(m, clock, at);
-	ledger_wait_end(s);
+	if (parks_within(s) && lot_takes_mutex(m) && until_is_valid(clock, at)) {
+		r = park_mutex(s, m, &u, caller);
+	} else {
+		ledger_wait_begin(s, m, sizeof(*m));
+		r = REAL(pthread_mutex_clocklock)(m, clock, at);
+		ledger_wait_end(s);
+	}
 	entered(s, LOCK_MUTEX, m, r);
 	preempt_enable(s, caller);
 	return r;
 }
 
+/* One that has waited for long is let by: on this worker by a yield, on another one, which takes longer to run it, by a sleep. */
+static void let_by(enum woken woken, const void *caller)
+{
+	struct stint *s = parks();
+	struct until u;
+
+	if (!s)
+		return;
+	if (woken == LOT_STARVED) {
+		park_yield();
+		return;
+	}
+	u = until_after(0, LET_BY_NS);
+	park_sleep(s, &u, caller);
+}
+
 static int unlock_mutex(struct stint *s, pthread_mutex_t *m, const void *caller)
 {
+	enum woken woken = LOT_NOBODY;
 	int r;
 
 	preempt_disable(s);
 	r = REAL(pthread_mutex_unlock)(m);
+	if (lot_crowded(m))
+		woken = lot_wake_one(m);
 	if (r == 0 && !ledger_lock_drop(s, LOCK_MUTEX, m) && ledger_lock_drop(s, LOCK_CXX_MUTEX, m))
 		preempt_enable(s, caller);      /* as lock_mutex() left it */
 	preempt_enable(s, caller);
+	if (unlikely(woken >= LOT_STARVED))
+		let_by(woken, caller);
+	return r;
+}
+
+static int unlock_outside(int (*real)(pthread_mutex_t *m), pthread_mutex_t *m)
+{
+	int r = real(m);
+
+	if (lot_crowded(m))
+		lot_wake_one(m);
 	return r;
 }
 
@@ -157,7 +199,7 @@ WRAPPER int pthread_mutex_unlock(pthread_mutex_t *m)
 {
 	struct stint *s = self();
 
-	return likely(!s) ? REAL(pthread_mutex_unlock)(m) : unlock_mutex(s, m, caller_address());
+	return likely(!s) ? unlock_outside(REAL(pthread_mutex_unlock), m) : unlock_mutex(s, m, caller_address());
 }
 
 /* --- condition variables ----------------------------------------------------------------------- */
@@ -170,25 +212,42 @@ WRAPPER int pthread_mutex_unlock(pthread_mutex_t *m)
 static int wait_cond(struct stint *s, pthread_cond_t *c, pthread_mutex_t *m, clockid_t clock,
                      const struct timespec *user, const void *caller)
 {
+	struct until u = until_at(clock, user);
+	struct lot_hidden hidden;
 	struct limit l;
 	int r;
 
 	preempt_disable(s);
+	if (parks_within(s) && lot_takes_mutex(m) && lot_takes_cond(c) && until_is_valid(clock, user)) {
+		r = park_cond(s, c, m, &u, caller);
+		goto out;
+	}
 	l = limit_of(s, clock, user);
 	ledger_lock_drop(s, LOCK_MUTEX, m);
+	hidden = lot_hide(m);
 	ledger_wait_begin(s, m, sizeof(*m));
 	r = l.none ? REAL(pthread_cond_wait)(c, m) : REAL(pthread_cond_clockwait)(c, m, clock, &l.at);
 	ledger_wait_end(s);
+	lot_unhide(&hidden);
 	if (r == ETIMEDOUT && l.ours && !(user && limit_passed(clock, user))) {
-		REAL(pthread_mutex_unlock)(m);
+		unlock_outside(REAL(pthread_mutex_unlock), m);
 		limit_stop(s, caller);
-		r = wait_for_mutex(s, m);
+		r = wait_for_mutex(s, m, caller);
 	}
+out:
 	/* unless the arguments were wrong from the start, or the mutex is beyond recovery */
 	if (m->__data.__owner == s->fake_tid)
 		ledger_lock_add(s, LOCK_MUTEX, m);
 	preempt_enable(s, caller);
 	return r;
+}
+
+/* outside calls; the thread may be cancelled in it */
+static int wait_outside(pthread_cond_t *c, pthread_mutex_t *m, clockid_t clock, const struct timespec *at)
+{
+	struct lot_hidden hidden __attribute__((cleanup(lot_unhide), unused)) = lot_hide(m);
+
+	return at ? REAL(pthread_cond_clockwait)(c, m, clock, at) : REAL(pthread_cond_wait)(c, m);
 }
 
 /* the clock that a timed wait without a clock of its own uses is an attribute of the variable */
@@ -201,7 +260,7 @@ WRAPPER int pthread_cond_wait(pthread_cond_t *c, pthread_mutex_t *m)
 {
 	struct stint *s = self();
 
-	return likely(!s) ? REAL(pthread_cond_wait)(c, m) :
+	return likely(!s) ? wait_outside(c, m, CLOCK_MONOTONIC, NULL) :
 	                    wait_cond(s, c, m, CLOCK_MONOTONIC, NULL, caller_address());
 }
 
@@ -209,7 +268,7 @@ WRAPPER int pthread_cond_timedwait(pthread_cond_t *c, pthread_mutex_t *m, const 
 {
 	struct stint *s = self();
 
-	return likely(!s) ? REAL(pthread_cond_timedwait)(c, m, at) :
+	return likely(!s) ? wait_outside(c, m, clock_of(c), at) :
 	                    wait_cond(s, c, m, clock_of(c), at, caller_address());
 }
 
@@ -217,13 +276,39 @@ WRAPPER int pthread_cond_clockwait(pthread_cond_t *c, pthread_mutex_t *m, clocki
 {
 	struct stint *s = self();
 
-	return likely(!s) ? REAL(pthread_cond_clockwait)(c, m, clock, at) :
+	return likely(!s) ? wait_outside(c, m, clock, at) :
 	                    wait_cond(s, c, m, clock, at, caller_address());
 }
 
 /* these lock the variable itself for a moment */
-LOCKED(int, pthread_cond_signal, (pthread_cond_t *c), (c))
-LOCKED(int, pthread_cond_broadcast, (pthread_cond_t *c), (c))
+static int signal_one(pthread_cond_t *c)
+{
+	return lot_crowded(c) && lot_wake_one(c) ? 0 : REAL(pthread_cond_signal)(c);
+}
+
+static int signal_all(pthread_cond_t *c)
+{
+	if (lot_crowded(c))
+		lot_wake_all(c);
+	return REAL(pthread_cond_broadcast)(c);
+}
+
+#define SIGNALS(name, type, fn)                                               \
+	WRAPPER int name(type *c)                                             \
+	{                                                                     \
+		struct stint *s = self();                                     \
+		int r;                                                        \
+                                                                              \
+		if (likely(!s))                                               \
+			return fn((pthread_cond_t *)c);                       \
+		preempt_disable(s);                                           \
+		r = fn((pthread_cond_t *)c);                                  \
+		preempt_enable(s, caller_address());                          \
+		return r;                                                     \
+	}
+
+SIGNALS(pthread_cond_signal, pthread_cond_t, signal_one)
+SIGNALS(pthread_cond_broadcast, pthread_cond_t, signal_all)
 LOCKED(int, pthread_cond_destroy, (pthread_cond_t *c), (c))
 
 /* --- C11 --------------------------------------------------------------------------------------- */
@@ -263,15 +348,16 @@ WRAPPER int mtx_unlock(mtx_t *m)
 {
 	struct stint *s = self();
 
-	return likely(!s) ? REAL(mtx_unlock)(m) : as_c11(unlock_mutex(s, (pthread_mutex_t *)m, caller_address()));
+	return as_c11(likely(!s) ? unlock_outside(REAL(pthread_mutex_unlock), (pthread_mutex_t *)m) :
+	                           unlock_mutex(s, (pthread_mutex_t *)m, caller_address()));
 }
 
 WRAPPER int cnd_wait(cnd_t *c, mtx_t *m)
 {
 	struct stint *s = self();
 
-	return likely(!s) ? REAL(cnd_wait)(c, m) :
-	                    as_c11(wait_cond(s, (pthread_cond_t *)c, (pthread_mutex_t *)m, CLOCK_MONOTONIC, NULL,
+	return as_c11(likely(!s) ? wait_outside((pthread_cond_t *)c, (pthread_mutex_t *)m, CLOCK_REALTIME, NULL) :
+	                           wait_cond(s, (pthread_cond_t *)c, (pthread_mutex_t *)m, CLOCK_MONOTONIC, NULL,
 	                                     caller_address()));
 }
 
@@ -279,13 +365,13 @@ WRAPPER int cnd_timedwait(cnd_t *restrict c, mtx_t *restrict m, const struct tim
 {
 	struct stint *s = self();
 
-	return likely(!s) ? REAL(cnd_timedwait)(c, m, at) :
-	                    as_c11(wait_cond(s, (pthread_cond_t *)c, (pthread_mutex_t *)m, CLOCK_REALTIME, at,
+	return as_c11(likely(!s) ? wait_outside((pthread_cond_t *)c, (pthread_mutex_t *)m, CLOCK_REALTIME, at) :
+	                           wait_cond(s, (pthread_cond_t *)c, (pthread_mutex_t *)m, CLOCK_REALTIME, at,
 	                                     caller_address()));
 }
 
-LOCKED(int, cnd_signal, (cnd_t *c), (c))
-LOCKED(int, cnd_broadcast, (cnd_t *c), (c))
+SIGNALS(cnd_signal, cnd_t, signal_one)
+SIGNALS(cnd_broadcast, cnd_t, signal_all)
 
 /* --- reader-writer locks ----------------------------------------------------------------------- */
 
@@ -295,10 +381,15 @@ typedef int rw_lock_until(pthread_rwlock_t *, clockid_t, const struct timespec *
 static int lock_rw(struct stint *s, pthread_rwlock_t *l, rw_lock *ever, rw_lock_until *until, clockid_t clock,
                    const struct timespec *user, const void *caller)
 {
+	struct until u = until_at(clock, user);
 	struct limit lim;
 	int r;
 
 	preempt_disable(s);
+	if (parks_within(s) && until_is_valid(clock, user)) {
+		r = park_rwlock(s, l, ever == REAL(pthread_rwlock_wrlock), &u, caller);
+		goto out;
+	}
 	for (;;) {
 		lim = limit_of(s, clock, user);
 		r = lim.none ? ever(l) : until(l, clock, &lim.at);
@@ -306,6 +397,7 @@ static int lock_rw(struct stint *s, pthread_rwlock_t *l, rw_lock *ever, rw_lock_
 			break;
 		limit_stop(s, caller);
 	}
+out:
 	entered(s, LOCK_RWLOCK, l, r);
 	preempt_enable(s, caller);
 	return r;
@@ -366,10 +458,13 @@ WRAPPER int pthread_rwlock_unlock(pthread_rwlock_t *l)
 	struct stint *s = self();
 	int r;
 
-	if (likely(!s))
-		return REAL(pthread_rwlock_unlock)(l);
-	preempt_disable(s);
+	if (unlikely(s))
+		preempt_disable(s);
 	r = REAL(pthread_rwlock_unlock)(l);
+	if (lot_crowded(l))
+		lot_wake_shares(l);
+	if (likely(!s))
+		return r;
 	if (r == 0)
 		ledger_lock_drop(s, LOCK_RWLOCK, l);
 	preempt_enable(s, caller_address());
@@ -398,13 +493,16 @@ WRAPPER int pthread_spin_lock(pthread_spinlock_t *l)
 
 	if (likely(!s))
 		return REAL(pthread_spin_lock)(l);
-	for (;;) {
+	for (unsigned turns = 1;; turns++) {
 		preempt_disable(s);
 		r = entered(s, LOCK_SPIN, (void *)l, REAL(pthread_spin_trylock)(l));
 		preempt_enable(s, caller_address());
 		if (r != EBUSY)
 			return r;
-		arch_relax();
+		if (turns % SPINS || !parks())
+			arch_relax();
+		else
+			park_yield();   /* to its holder, which may wait for this very worker */
 	}
 }
 
@@ -439,11 +537,18 @@ static int wait_sem_outside(sem_t *sem, clockid_t clock, const struct timespec *
 
 static int wait_sem(struct stint *s, sem_t *sem, clockid_t clock, const struct timespec *user, const void *caller)
 {
+	struct until u = until_at(clock, user);
 	struct eintr_mark mark;
 	struct limit l;
 	int r, saved = errno;
 
 	preempt_disable(s);
+	if (parks_within(s) && until_is_valid(clock, user)) {
+		r = park_sem(s, sem, &u, caller);
+		preempt_enable(s, caller);
+		errno = r ? r : saved;
+		return r ? -1 : 0;
+	}
 	eintr_mark(&mark);
 	for (;;) {
 		l = limit_of(s, clock, user);
@@ -481,6 +586,22 @@ WRAPPER int sem_clockwait(sem_t *restrict sem, clockid_t clock, const struct tim
 	struct stint *s = self();
 
 	return likely(!s) ? wait_sem_outside(sem, clock, at) : wait_sem(s, sem, clock, at, caller_address());
+}
+
+/* async-signal-safe, before us and after us */
+WRAPPER int sem_post(sem_t *sem)
+{
+	struct stint *s = self();
+	int r;
+
+	if (unlikely(s))
+		preempt_disable(s);
+	r = REAL(sem_post)(sem);
+	if (lot_crowded(sem))
+		lot_post(sem);
+	if (unlikely(s))
+		preempt_enable(s, caller_address());
+	return r;
 }
 
 /* --- for programs linked before glibc 2.34 ----------------------------------------------------- */

@@ -37,7 +37,7 @@
 #include "../sys.h"
 #include "../tcb.h"
 #include "../tick.h"
-#include "interpose.h"
+#include "lot.h"
 
 /* all our locks, so that the child finds whole data behind each; the ledger's also blocks all signals */
 static void before_fork(void)
@@ -77,6 +77,7 @@ static void after_fork_in_child(void)
 {
 	release_all(true);
 	walks_after_fork();
+	lot_after_fork();
 	init_after_fork();
 	config_after_fork();
 }

@@ -20,7 +20,7 @@
 
 #include "../kthread.h"
 #include "../sys.h"
-#include "interpose.h"
+#include "lot.h"
 
 /* --- keys -------------------------------------------------------------------------------------- */
 
@@ -57,8 +57,16 @@ struct section {
 	const void *caller;
 };
 
+/* it has run, or is as if it had not been begun: threads that wait look */
+static void wake_waiting(pthread_once_t **once)
+{
+	if (lot_crowded(*once))
+		lot_wake_all(*once);
+}
+
 static void leave_section(struct section *section)
 {
+	wake_waiting(&section->once);
 	if (section->s->callouts == &section->callout)
 		section->s->callouts = section->callout.outer;
 	preempt_enable(section->s, section->caller);
@@ -72,6 +80,7 @@ static void give_up_section(struct callout *callout)
 	section->s->callouts = callout->outer;
 	__atomic_store_n(section->once, PTHREAD_ONCE_INIT, __ATOMIC_RELEASE);
 	sys_wake(section->once);
+	wake_waiting(&section->once);
 }
 
 /* the function of a once that was done long ago is not run, and nothing is held: then there is nothing to give up */
@@ -82,6 +91,8 @@ static int once_in_call(struct stint *s, pthread_once_t *once, void (*fn)(void),
 	};
 
 	preempt_disable(s);
+	if (parks_within(s))
+		park_once(s, once, caller);
 	if (on_own_stack(s, (uintptr_t)&section)) {
 		callouts_jumped(s, (uintptr_t)&section);
 		section.callout.outer = s->callouts;
@@ -92,8 +103,11 @@ static int once_in_call(struct stint *s, pthread_once_t *once, void (*fn)(void),
 
 WRAPPER int pthread_once(pthread_once_t *once, void (*fn)(void))
 {
-	if (likely(!self()))
+	if (likely(!self())) {
+		pthread_once_t *waited __attribute__((cleanup(wake_waiting), unused)) = once;   /* the function may throw */
+
 		return REAL(pthread_once)(once, fn);
+	}
 	return once_in_call(self(), once, fn, caller_address());
 }
 
@@ -119,7 +133,6 @@ LOCKED(int, pthread_setattr_default_np, (const pthread_attr_t *attr), (attr))
 LOCKED(int, pthread_mutex_setprioceiling, (pthread_mutex_t *m, int ceiling, int *old), (m, ceiling, old))
 LOCKED(int, thrd_create, (thrd_t *t, thrd_start_t fn, void *arg), (t, fn, arg))
 LOCKED_VOID(cnd_destroy, (cnd_t *c), (c))
-LOCKED(int, sem_post, (sem_t *sem), (sem))
 LOCKED(int, sem_trywait, (sem_t *sem), (sem))
 LOCKED(int, sem_unlink, (const char *name), (name))
 
