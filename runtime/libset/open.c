@@ -83,6 +83,15 @@ static void *open_library(const char *name, const void *caller)
 	return h;
 }
 
+/* one that was named before, and so stays loaded: ld.so would find no other */
+static struct library *known(const char *name)
+{
+	for (unsigned i = 0, n = __atomic_load_n(&nlibraries, __ATOMIC_ACQUIRE); i < n && name; i++)
+		if ((libraries[i]->soname && !strcmp(libraries[i]->soname, name)) || !strcmp(libraries[i]->path, name))
+			return libraries[i];
+	return NULL;
+}
+
 /* Constructors run, which may do what they like: no lock is held. */
 static void open_libraries(struct opening *o)
 {
@@ -90,7 +99,8 @@ static void open_libraries(struct opening *o)
 	if (!o->handles)
 		o->err = complain(&o->why, ENOMEM, "no memory");
 	for (size_t i = 0; i < o->n && !o->err; i++)
-		o->handles[i] = library_open(o->names[i], open_library, o->caller, &o->why, &o->err);
+		if (!known(o->names[i]))
+			o->handles[i] = library_open(o->names[i], open_library, o->caller, &o->why, &o->err);
 }
 
 static void close_libraries(struct opening *o)
@@ -106,7 +116,7 @@ static void close_libraries(struct opening *o)
 static void find_libraries(struct opening *o)
 {
 	for (size_t i = 0; i < o->n && !o->err; i++) {
-		want(o, library_of(o->handles[i], &o->why, &o->err));
+		want(o, o->handles[i] ? library_of(o->handles[i], &o->why, &o->err) : known(o->names[i]));
 		o->handles[i] = NULL;
 	}
 	for (unsigned i = 0; i < o->nwanted && !o->err; i++)
