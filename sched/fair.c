@@ -14,10 +14,11 @@
  * earlier.
  *
  * What is decided here and not in the paper:
- * - r is at most the quantum. A task that blocks after less asks for less the next time, for what it used, at
- *   most halved each time and down to a 64th of the quantum; one that uses its request up asks for twice as
- *   much. So those that run briefly are due early and wait little, without being told, and with no more CPU
- *   than their share. Among n hogs the one that is furthest behind lacks nearly a quantum * (n - 1) / n, so r
+ * - r is at most the quantum. A task that becomes ready asks for a 64th of it, and for twice as much each time
+ *   that it has used its request up. So those that run briefly are due early and wait little, without being
+ *   told, and with no more CPU than their share; also at the first time after they have run for long. (To have
+ *   the request follow what was used, halved at most from one time to the next, made a server's short answers
+ *   slow whenever a long one had come before on the same connection.) Among n hogs the one that is furthest behind lacks nearly a quantum * (n - 1) / n, so r
  *   must be below quantum / n to displace it. A new task asks for an eighth. It comes soon, but does not
  *   displace anyone: mostly that would be its maker, at each one that it makes.
  * - While a task is away its lag is kept, at most one request. A debt is paid off by V going on, as if it had
@@ -56,7 +57,6 @@ struct node {
 	bool known;                             /* request and what is kept while away are valid */
 	bool fresh;                             /* has not blocked yet */
 	int64_t request;                        /* ns */
-	int64_t used;                           /* ns since the last wake-up */
 } __attribute__((may_alias));
 
 /*
@@ -178,7 +178,6 @@ static void charge(struct queue *q, stint_ns now)
 	q->since = now;
 	if (span > LONGEST)
 		span = LONGEST;
-	n->used += span;
 	advance(q, n, virtual_span(span, n->weight));
 }
 
@@ -536,7 +535,7 @@ static void wakeup(void *rq, struct stint_task *t, stint_ns now)
 		v = a->v;
 	else
 		v = start(q, n, 0);
-	n->used = 0;
+	n->request = q->least_request;
 	enter(q, n, v);
 }
 
@@ -625,11 +624,6 @@ static void block(void *rq, struct stint_task *t, stint_ns now)
 		go_away_in_debt(q, n, v);
 	}
 	n->fresh = false;
-	n->request = n->request / 2 > n->used ? n->request / 2 : n->used;
-	if (n->request < q->least_request)
-		n->request = q->least_request;
-	if (n->request > q->quantum)
-		n->request = q->quantum;
 }
 
 static void done(void *rq, struct stint_task *t, stint_ns now)

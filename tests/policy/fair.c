@@ -231,6 +231,29 @@ static void alone_for_long(void)
 	CHECK(preempts(&q, &tasks[1], &tasks[0], now));
 }
 
+/* One that has run for long, and asks for whole quanta, is as quick as ever once it has waited: it displaces in mid-request. */
+static void short_after_long(void)
+{
+	unsigned running = 0;
+
+	begin_with_two();
+	for (int turn = 0; turn < 20 || running != 1; turn++) {
+		now += STINT_MS(1);
+		preempt(&q, &tasks[running], now);
+		running = pick_next(&q, now) == &tasks[1];
+	}
+	CHECK_INT(node_of(&tasks[1])->request, ==, STINT_MS(1));
+	block(&q, &tasks[1], now);
+	CHECK(pick_next(&q, now) == &tasks[0]);
+	now += STINT_MS(10);            /* it owes nothing any more */
+	preempt(&q, &tasks[0], now);
+	CHECK(pick_next(&q, now) == &tasks[0]);
+	now += STINT_US(300);
+	wakeup(&q, &tasks[1], now);
+	CHECK_INT(node_of(&tasks[1])->request, ==, STINT_MS(1) / 64);
+	CHECK(preempts(&q, &tasks[1], &tasks[0], now));
+}
+
 /* how far behind V, in nanoseconds at the normal weight */
 static int64_t behind(const struct stint_task *t)
 {
@@ -318,6 +341,7 @@ int main(void)
 	CHECK_INT(init(&q, STINT_MS(1)), ==, 0);
 	random_operations();
 	alone_for_long();
+	short_after_long();
 	what_is_kept();
 	yields_are_not_saved();
 	return 0;
