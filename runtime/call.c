@@ -314,10 +314,10 @@ void call_set_up(struct stint *s, const char *name, stint_fn *fn, void *arg)
 	set_name(s, name);
 }
 
-/* a call inherits the set of the one that it is launched in */
-static inline void choose_set(struct stint *s, const struct stint_attr *attr, const struct stint *up)
+/* a call inherits the set of the one that it is launched in, a thread that of its maker */
+void call_choose_set(struct stint *s, struct stint_libset *own, const struct stint *up)
 {
-	struct stint_libset *set = attr && attr->libset ? attr->libset : up ? up->libset : NULL;
+	struct stint_libset *set = own ? own : up ? up->libset : NULL;
 
 	if (unlikely(set && set != STINT_LIBSET_NONE))
 		libset_install(s, set);
@@ -337,7 +337,7 @@ static struct stint *launch(const struct stint_attr *attr, stint_fn *fn, void *a
 		return NULL;
 	}
 	call_set_up(s, attr ? attr->name : NULL, fn, arg);
-	choose_set(s, attr, up);
+	call_choose_set(s, attr ? attr->libset : NULL, up);
 	if (unlikely(up))
 		adopt(s, up);
 	if (timeout == 0) {
@@ -614,6 +614,8 @@ void call_divert(struct stint *s, arch_entry *entry)
 
 const struct arch_context *call_cancel_diverted(struct stint *s)
 {
+	if (s->libset)
+		libset_soiled(s->libset);
 	if (s->own_mask)
 		preempt_mask_in(s);
 	end_children(s, s->kt, s);
@@ -623,6 +625,7 @@ const struct arch_context *call_cancel_diverted(struct stint *s)
 
 void call_ended(struct stint *s)
 {
+	s->libset = NULL;
 	ledger_pass(s, NULL);
 	hand_children(s, NULL);
 }

@@ -13,6 +13,7 @@ struct kthread;
 
 /* what calls and threads have in common */
 void call_set_up(struct stint *s, const char *name, stint_fn *fn, void *arg);   /* in a fresh slot */
+void call_choose_set(struct stint *s, struct stint_libset *own, const struct stint *up);        /* @own, or what @up has */
 void call_ended(struct stint *s);               /* it has returned or been cancelled: what it holds is nobody's */
 const struct arch_context *call_leave_for_good(struct stint *s, int how);
 void call_release(struct stint *s, struct kthread *kt);         /* it is over and ours: give its slot back */

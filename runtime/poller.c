@@ -317,21 +317,27 @@ static void drain_wake_fd(void)
 	sys_raw(SYS_read, wake_fd, &n, sizeof(n), 0);
 }
 
+/* Before Linux 5.11, and under valgrind, the wait is in milliseconds, rounded up. */
+static long take_events(struct epoll_event *events, uint64_t deadline)
+{
+	uint64_t now = deadline && deadline != NEVER ? clock_now() : 0;
+	stint_ns span = deadline > now && deadline != NEVER ? clock_ns(deadline - now) + 1 : 0, ms;
+	struct timespec ts = { span / 1000000000, span % 1000000000 };
+	long n;
+
+	n = arch_syscall(SYS_epoll_pwait2, set, (long)events, EVENTS, (long)(deadline == NEVER ? NULL : &ts), 0, 0);
+	if (n != -ENOSYS)
+		return n;
+	ms = (span + 999999) / 1000000;
+	return sys_raw(SYS_epoll_wait, set, events, EVENTS, deadline == NEVER ? -1 : ms > INT32_MAX ? INT32_MAX : ms);
+}
+
 struct stint_thread *poller_poll(uint64_t deadline, bool *woken)
 {
 	struct epoll_event events[EVENTS];
 	struct stint_thread *list = NULL, *back = NULL, *next;
-	struct timespec ts = { 0, 0 };
-	uint64_t now;
-	long n;
+	long n = take_events(events, deadline);
 
-	if (deadline && deadline != NEVER) {
-		now = clock_now();
-		stint_ns span = deadline > now ? clock_ns(deadline - now) + 1 : 0;
-
-		ts = (struct timespec){ span / 1000000000, span % 1000000000 };
-	}
-	n = arch_syscall(SYS_epoll_pwait2, set, (long)events, EVENTS, (long)(deadline == NEVER ? NULL : &ts), 0, 0);
 	*woken = false;
 	for (long i = 0; i < n; i++) {
 		if (events[i].data.u64 == WAKE_EVENT) {

@@ -23,6 +23,7 @@
 #include "config.h"
 #include "kthread.h"
 #include "ledger.h"
+#include "libset/libset.h"
 #include "park.h"
 #include "preempt.h"
 #include "settings.h"
@@ -194,6 +195,8 @@ static int check_attr(const struct stint_thread_attr *attr)
 		return EINVAL;
 	if (attr->priority < STINT_PRIORITY_MIN || attr->priority > STINT_PRIORITY_MAX || attr->deadline < 0)
 		return EINVAL;
+	if (attr->libset && attr->libset != STINT_LIBSET_NONE && !libset_is_open(attr->libset))
+		return EINVAL;
 	return 0;
 }
 
@@ -242,6 +245,7 @@ static int create(struct stint *s, struct kthread *kt, stint_thread_t **out, con
 	if (!made_of)
 		return ENOMEM;
 	call_set_up(made_of, attr ? attr->name : NULL, fn, arg);
+	call_choose_set(made_of, attr ? attr->libset : NULL, s);
 	t = thread_of(made_of);
 	set_up(t, w, attr);
 	t->detached = detached;

@@ -44,6 +44,7 @@ struct stint_thread_attr {
 	unsigned weight;        /* STINT_WEIGHT_MIN to _MAX; 0: STINT_WEIGHT_NORMAL */
 	int priority;           /* STINT_PRIORITY_MIN to _MAX; 0: STINT_PRIORITY_NORMAL */
 	stint_ns deadline;      /* after each wake-up; 0: none */
+	struct stint_libset *libset;    /* NULL: what the call or thread that makes it has */
 };
 
 /*

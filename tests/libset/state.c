@@ -56,6 +56,40 @@ static void text_is_private(void)
 	stint_free(call);
 }
 
+static void *next_in_thread(void *arg)
+{
+	stint_thread_t *t;
+	void *second;
+
+	CHECK_INT(fickle_next(), ==, 1);
+	CHECK_INT(stint_thread_create(&t, NULL, next, NULL), ==, 0);   /* it inherits the set */
+	CHECK_INT(stint_thread_join(t, &second), ==, 0);
+	CHECK_INT((intptr_t)second, ==, 2);
+	stint_thread_yield();
+	return (void *)(intptr_t)fickle_next();
+}
+
+/* a thread has a set, too, and keeps it busy until it ends */
+static void threads_have_sets(void)
+{
+	struct stint_thread_attr attr = { .size = sizeof(attr), .libset = open_set() };
+	int before = fickle_get();
+	stint_thread_t *t;
+	void *third;
+
+	CHECK_INT(stint_thread_create(&t, &attr, next_in_thread, NULL), ==, 0);
+	CHECK_INT(stint_thread_join(t, &third), ==, 0);
+	CHECK_INT((intptr_t)third, ==, 3);
+	CHECK_INT(fickle_get(), ==, before);
+
+	CHECK_INT(stint_thread_create(&t, &attr, endless_text, NULL), ==, 0);
+	CHECK_INT(stint_libset_close(attr.libset), ==, EBUSY);
+	CHECK_INT(stint_thread_cancel(t), ==, 0);
+	CHECK_INT(stint_thread_join(t, NULL), ==, 0);
+	CHECK_INT(stint_libset_close(attr.libset), ==, 0);
+	CHECK_INT(stint_thread_create(&t, &attr, next, NULL), ==, EINVAL);
+}
+
 static void *fill_block(void *arg)
 {
 	memset(fickle_block(), 0x5a, FICKLE_BLOCK);
@@ -365,6 +399,7 @@ int main(void)
 	if (stint_unsupported())
 		test_skip(stint_unsupported());
 	text_is_private();
+	threads_have_sets();
 	reset_after_cancel();
 	destructors_run();
 	opened_in_a_call();
