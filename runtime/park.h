@@ -56,7 +56,6 @@ struct stint_waiter {
 	void *data;
 	int kind, result;
 	uintptr_t id;                           /* identity of who waits, park_identity() */
-	void *shared;                           /* select: what all its waiters share */
 };
 
 /* who runs here, unique among all that run: the innermost call, the thread, or the kernel thread. Never 0, bits 0 to 2 are. */

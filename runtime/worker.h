@@ -99,7 +99,7 @@ void worker_ready_insig(struct stint_thread *t);        /* it has waited */
 /* the same for all in a list by next */
 void worker_ready_all(struct stint_thread *list);
 
-/* have the running thread looked at soon; to drain the inbox, to be cancelled. @always: also when a kick is on its way. */
+/* have the running thread looked at soon; to drain the inbox, to be cancelled */
 void worker_kick(struct worker *w);
 
 /* from its own context */
