@@ -200,6 +200,11 @@ STINT_TEXT void preempt_point(struct stint *s, const void *caller)
 	} while (s->pending);
 }
 
+void preempt_tick_again(struct stint *s)
+{
+	tick_retry_insig(s->kt, clock_now());
+}
+
 void preempt_jumped(struct stint *s)
 {
 	s->kt->current = s;     /* it may have been on its way out, unblocking signals */

@@ -28,6 +28,8 @@ static inline void preempt_enable(struct stint *s, const void *caller)
 		preempt_point(s, caller);
 }
 
+void preempt_tick_again(struct stint *s);       /* a tick that was noted is to come once more, soon */
+
 #define caller_address() __builtin_extract_return_addr(__builtin_return_address(0))
 
 int preempt_init(int signo);            /* installs the handler; 0 or an errno value */

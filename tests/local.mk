@@ -76,6 +76,7 @@ interpose_tests = \
 	tests/interpose/getopt \
 	tests/interpose/handles \
 	tests/interpose/locks \
+	tests/interpose/overdue \
 	tests/interpose/park_fd \
 	tests/interpose/park_lock \
 	tests/interpose/park_wait \
@@ -204,6 +205,9 @@ tests_interpose_families_LDADD = libstint.la
 tests_interpose_forbidden_LDADD = libstint.la
 tests_interpose_getopt_LDADD = libstint.la
 tests_interpose_handles_LDADD = libstint.la
+tests_interpose_overdue_CPPFLAGS = $(CORE_CPPFLAGS)
+tests_interpose_overdue_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)
+tests_interpose_overdue_LDADD = $(CORE_OBJECTS)
 tests_interpose_locks_LDADD = libstint.la
 noinst_HEADERS += tests/interpose/park.h
 tests_interpose_park_fd_LDADD = libstint.la -lutil

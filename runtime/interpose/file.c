@@ -4,7 +4,7 @@
  * What hands out a descriptor enters it; what closes one strikes it first, on whatever thread, because the number may
  * be another's the moment it is closed. From the system call to the entry the call must not be stopped, or
  * a cancel would lose the descriptor. Some of these wait (open() of a FIFO, accept(), a record lock), and must be
- * stoppable all the same: they run as a wait (ledger_wait_begin), in which the call is stopped only where the system
+ * stoppable all the same: they run as a wait (wait_begin), in which the call is stopped only where the system
  * call is about to be issued, or has failed with EINTR: where it has nothing yet.
  *
  * Async-signal-safe, as the originals are. Not tracked: numbers from 2^20, and descriptors that libc opens for itself
@@ -105,7 +105,7 @@ static int enter_pair(struct stint *s, int r, const int fds[2])
 		if (likely(!s_))                                              \
 			return enter(NULL, REAL(name) args);                  \
 		preempt_disable(s_);                                          \
-		ledger_wait_begin(s_, NULL, 0);                               \
+		wait_begin(s_, NULL, 0);                               \
 		r_ = REAL(name) args;                                         \
 		ledger_wait_end(s_);                                          \
 		enter(s_, r_);                                                \
@@ -137,7 +137,7 @@ static bool takes_mode(int flags)
 		if (likely(!s_))                                              \
 			return enter(NULL, REAL(name) args);                  \
 		preempt_disable(s_);                                          \
-		ledger_wait_begin(s_, NULL, 0);                               \
+		wait_begin(s_, NULL, 0);                               \
 		r_ = REAL(name) args;                                         \
 		ledger_wait_end(s_);                                          \
 		enter(s_, r_);                                                \
@@ -191,7 +191,7 @@ OPENS(socket, (int domain, int type, int protocol), (domain, type, protocol))
 			return r_;                                            \
 		if (s_) {                                                     \
 			preempt_disable(s_);                                  \
-			ledger_wait_begin(s_, NULL, 0);                       \
+			wait_begin(s_, NULL, 0);                       \
 		}                                                             \
 		socket_wait(&w);                                              \
 		do                                                            \
@@ -356,7 +356,7 @@ WRAPPER ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 		return r;
 	if (s) {
 		preempt_disable(s);
-		ledger_wait_begin(s, NULL, 0);
+		wait_begin(s, NULL, 0);
 	}
 	socket_wait(&w);
 	do
@@ -381,7 +381,7 @@ WRAPPER int recvmmsg(int fd, struct mmsghdr *messages, unsigned n, int flags, st
 		return r;
 	if (s) {
 		preempt_disable(s);
-		ledger_wait_begin(s, NULL, 0);
+		wait_begin(s, NULL, 0);
 	}
 	socket_wait(&w);
 	do
@@ -407,7 +407,7 @@ static int control(int (*real)(int, int, ...), struct stint *s, int fd, int comm
 		return r;
 	preempt_disable(s);
 	if (waits)
-		ledger_wait_begin(s, NULL, 0);
+		wait_begin(s, NULL, 0);
 	r = real(fd, command, arg);
 	if (waits)
 		ledger_wait_end(s);

@@ -44,7 +44,7 @@ static void wait_while(struct stint *s, guard_word *word, uint32_t seen, const v
 		return;
 	}
 	if (s)
-		ledger_wait_begin(s, word, sizeof(*word));
+		wait_begin(s, word, sizeof(*word));
 	sys_raw(SYS_futex, word, FUTEX_WAIT, seen, NULL);
 	if (s)
 		ledger_wait_end(s);

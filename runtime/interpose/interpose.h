@@ -14,6 +14,7 @@
 
 #include <signal.h>
 
+#include "../ledger.h"
 #include "../preempt.h"
 #include "../text.h"
 
@@ -26,6 +27,17 @@ enum real_index {
 extern void *real_functions[];
 
 #define REAL(name) ((__typeof__(&name))real_functions[REAL_##name])
+
+/*
+ * ledger_wait_begin(), with preemption disabled since a moment ago. A tick that came in that moment was only noted, for the enable
+ * at the end of the wait; so another one must come into it.
+ */
+static inline void wait_begin(struct stint *s, const void *lock, size_t size)
+{
+	ledger_wait_begin(s, lock, size);
+	if (unlikely(s->pending))
+		preempt_tick_again(s);
+}
 
 #define WRAPPER __attribute__((visibility("default")))
 

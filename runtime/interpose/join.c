@@ -88,7 +88,7 @@ WRAPPER int pthread_barrier_wait(pthread_barrier_t *barrier)
 	}
 	preempt_disable(s);
 	if (!parks_within(s) || !park_barrier(s, barrier, &r, caller_address())) {
-		ledger_wait_begin(s, barrier, sizeof(*barrier));
+		wait_begin(s, barrier, sizeof(*barrier));
 		r = REAL(pthread_barrier_wait)(barrier);
 		ledger_wait_end(s);
 	}

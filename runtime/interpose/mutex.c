@@ -9,7 +9,7 @@
  * waiter leaves in the lock, because a stopped call may be cancelled:
  *
  *  - A mutex: nothing but a hint that somebody waits. So the call is stopped in the futex wait itself
- *    (ledger_wait_begin). Nothing else in the function may be interrupted.
+ *    (wait_begin). Nothing else in the function may be interrupted.
  *  - A reader-writer lock and a semaphore count their waiters, and a condition variable has a queue in which a gap would
  *    swallow the signals of others. There the wait is ended by its own timeout, at the call's deadline; the library
  *    then puts its books in order, and the call is stopped outside. A wait for a condition ends with the mutex taken,
@@ -68,7 +68,7 @@ static int wait_for_mutex(struct stint *s, pthread_mutex_t *m, const void *calle
 
 	if (parks_within(s) && lot_takes_mutex(m))
 		return park_mutex(s, m, &never, caller);
-	ledger_wait_begin(s, m, sizeof(*m));
+	wait_begin(s, m, sizeof(*m));
 	r = REAL(pthread_mutex_lock)(m);
 	ledger_wait_end(s);
 	return r;
@@ -114,7 +114,7 @@ static int lock_mutex_until(struct stint *s, pthread_mutex_t *m, clockid_t clock
 	if (parks_within(s) && lot_takes_mutex(m) && until_is_valid(clock, at)) {
 		r = park_mutex(s, m, &u, caller);
 	} else {
-		ledger_wait_begin(s, m, sizeof(*m));
+		wait_begin(s, m, sizeof(*m));
 		r = REAL(pthread_mutex_clocklock)(m, clock, at);
 		ledger_wait_end(s);
 	}
@@ -225,7 +225,7 @@ static int wait_cond(struct stint *s, pthread_cond_t *c, pthread_mutex_t *m, clo
 	l = limit_of(s, clock, user);
 	ledger_lock_drop(s, LOCK_MUTEX, m);
 	hidden = lot_hide(m);
-	ledger_wait_begin(s, m, sizeof(*m));
+	wait_begin(s, m, sizeof(*m));
 	r = l.none ? REAL(pthread_cond_wait)(c, m) : REAL(pthread_cond_clockwait)(c, m, clock, &l.at);
 	ledger_wait_end(s);
 	lot_unhide(&hidden);

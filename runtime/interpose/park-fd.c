@@ -8,7 +8,7 @@
  *      pipe            RWF_NOWAIT, where the kernel knows that for pipes
  *      others          poll() with no time before it (terminals, eventfd and the like; accept()). Who comes in between and takes
  *                      what there was has us wait in the kernel: at the system call instruction, where a tick can stop the
- *                      thread (ledger_wait_begin()), so that the worker is not lost for longer than a turn.
+ *                      thread (wait_begin()), so that the worker is not lost for longer than a turn.
  *      files           not at all: they do not wait for anybody. The real function is called.
  *
  * A blocking write() returns when all is written; so does ours, unless an error or the socket's own timeout comes in between:
@@ -266,7 +266,7 @@ static long call_stoppable(struct stint *s, long nr, long a, long b, long c, lon
 {
 	long r;
 
-	ledger_wait_begin(s, NULL, 0);
+	wait_begin(s, NULL, 0);
 	do
 		r = arch_syscall(nr, a, b, c, d, 0, 0);
 	while (r == -EINTR);

@@ -115,7 +115,7 @@ static long open_by_number(struct stint *s, long nr, long a, long b, long c, lon
 	long r;
 
 	if (s)
-		ledger_wait_begin(s, NULL, 0);
+		wait_begin(s, NULL, 0);
 	socket_wait(&w);
 	do
 		r = REAL(syscall)(nr, a, b, c, d, e, 0);
