@@ -61,6 +61,7 @@ static void *next_in_thread(void *arg)
 	stint_thread_t *t;
 	void *second;
 
+	(void)arg;
 	CHECK_INT(fickle_next(), ==, 1);
 	CHECK_INT(stint_thread_create(&t, NULL, next, NULL), ==, 0);   /* it inherits the set */
 	CHECK_INT(stint_thread_join(t, &second), ==, 0);
