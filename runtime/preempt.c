@@ -200,9 +200,16 @@ STINT_TEXT void preempt_point(struct stint *s, const void *caller)
 	} while (s->pending);
 }
 
+/* Not to be stopped in the system call that arms: it might be issued again elsewhere. A tick that came meanwhile is noted, too. */
 void preempt_tick_again(struct stint *s)
 {
-	tick_retry_insig(s->kt, clock_now());
+	do {
+		preempt_disable(s);
+		tick_retry_insig(s->kt, clock_now());
+		barrier();
+		s->depth--;
+		barrier();
+	} while (s->pending && s->kt->armed == NEVER);
 }
 
 void preempt_jumped(struct stint *s)
