@@ -30,7 +30,6 @@
 #include "idle.h"
 #include "relief.h"
 #include "runq.h"
-#include "settings.h"
 #include "sys.h"
 #include "tick.h"
 #include "worker.h"
@@ -116,16 +115,6 @@ static uint64_t look(uint64_t now)
 
 /* --- ticks ------------------------------------------------------------------------------------- */
 
-static void send_tick(struct kthread *kt)
-{
-	siginfo_t info;
-
-	memset(&info, 0, sizeof(info));
-	info.si_code = SI_QUEUE;
-	info.si_value.sival_ptr = kt;
-	sys_raw(SYS_rt_tgsigqueueinfo, sys_raw(SYS_getpid, 0, 0, 0, 0), kt->tid, settings.signo, &info);
-}
-
 /* send those that are due; when the next one is */
 static uint64_t send_ticks(uint64_t now)
 {
@@ -137,7 +126,7 @@ static uint64_t send_ticks(uint64_t now)
 
 		if (armed <= now) {
 			if (seen[i].sent != armed)
-				send_tick(kt);
+				tick_send(kt, kt);
 			seen[i].sent = armed;
 			armed = soon;
 		}

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "clock.h"
+#include "settings.h"
 #include "sys.h"
 #include "tick.h"
 
@@ -139,6 +140,16 @@ uint64_t tick_measure(struct kthread *kt)
 	}
 	sort(gaps, n);
 	return gaps[n / 2];
+}
+
+void tick_send(const struct kthread *kt, void *value)
+{
+	siginfo_t info;
+
+	memset(&info, 0, sizeof(info));
+	info.si_code = SI_QUEUE;
+	info.si_value.sival_ptr = value;
+	sys_raw(SYS_rt_tgsigqueueinfo, sys_raw(SYS_getpid, 0, 0, 0, 0), kt->tid, settings.signo, &info);
 }
 
 void tick_fired_insig(struct kthread *kt)

@@ -27,7 +27,6 @@
 #include "relief.h"
 #include "replace.h"
 #include "runq.h"
-#include "settings.h"
 #include "sys.h"
 #include "tick.h"
 #include "trace.h"
@@ -39,15 +38,10 @@ unsigned nworkers, nregular;
 
 void worker_kick(struct worker *w)
 {
-	siginfo_t info;
-
 	if (__atomic_exchange_n(&w->kt->kicked, 1, __ATOMIC_SEQ_CST))
 		return;
 	__atomic_fetch_add(&w->stats.kicks, 1, __ATOMIC_RELAXED);
-	memset(&info, 0, sizeof(info));
-	info.si_code = SI_QUEUE;
-	info.si_value.sival_ptr = w;
-	sys_raw(SYS_rt_tgsigqueueinfo, sys_raw(SYS_getpid, 0, 0, 0, 0), w->kt->tid, settings.signo, &info);
+	tick_send(w->kt, w);
 }
 
 static void ready_here(struct worker *w, struct stint_thread *t, enum ready_op op)
