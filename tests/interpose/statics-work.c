@@ -256,7 +256,7 @@ static void use_rand48(struct work *w)
 
 static void use_hash(struct work *w)
 {
-	static char keys[40][8];
+	char keys[40][8];       /* the call's own: snprintf() empties a key for a moment before it writes the same again */
 	ENTRY e = { NULL, NULL }, *found;
 
 	CHECK(hcreate(50));
