@@ -178,7 +178,8 @@ tests_api_thread_local_LDADD = libstint.la
 tests_api_thread_local_ends_SOURCES = tests/api/thread_local_ends.cc
 tests_api_thread_local_ends_LDADD = libstint.la
 
-# -rpath: or libtool makes no shared object of something that is not installed
+# -rpath: or libtool makes no shared object of something that is not installed. Libraries are linked to others by file: a name
+# that libtool has to write down, in a directory with a space, it cannot read again.
 check_LTLIBRARIES += tests/api/tls_initial.la tests/api/tls_dynamic.la tests/api/late_module.la \
 	tests/api/linked_module.la
 tests_api_tls_initial_la_SOURCES = tests/api/tls_module.c
@@ -191,8 +192,8 @@ tests_api_late_module_la_SOURCES = tests/api/late_module.c
 tests_api_late_module_la_LDFLAGS = $(INSTALLED_LDFLAGS) -module -avoid-version -rpath /nowhere
 tests_api_linked_module_la_SOURCES = tests/api/late_module.c
 tests_api_linked_module_la_LDFLAGS = $(INSTALLED_LDFLAGS) -module -avoid-version -rpath /nowhere \
-	'-Wl,--no-as-needed,-rpath,$$ORIGIN/../../../.libs'
-tests_api_linked_module_la_LIBADD = libstint.la
+	'-Wl,--no-as-needed,.libs/libstint.so,-rpath,$$ORIGIN/../../../.libs'
+EXTRA_tests_api_linked_module_la_DEPENDENCIES = libstint.la
 tests_api_dlopen_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_MODULES='"$(abs_builddir)/tests/api/.libs"'
 
 # ---------------------------------------------------------------------------------------------- interpose
@@ -224,8 +225,9 @@ tests_interpose_waits_LDADD = libstint.la
 # preloaded into programs of the system
 check_LTLIBRARIES += tests/interpose/sliced.la
 tests_interpose_sliced_la_SOURCES = tests/interpose/sliced.c
-tests_interpose_sliced_la_LDFLAGS = $(INSTALLED_LDFLAGS) -module -avoid-version -rpath /nowhere
-tests_interpose_sliced_la_LIBADD = libstint.la
+tests_interpose_sliced_la_LDFLAGS = $(INSTALLED_LDFLAGS) -module -avoid-version -rpath /nowhere \
+	'-Wl,.libs/libstint.so,-rpath,$$ORIGIN/../../../.libs'
+EXTRA_tests_interpose_sliced_la_DEPENDENCIES = libstint.la
 TESTS += tests/interpose/programs.sh
 EXTRA_DIST += tests/interpose/programs.sh
 

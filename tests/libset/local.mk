@@ -15,6 +15,7 @@ noinst_HEADERS += \
 # -rpath: or libtool makes no shared object of something that is not installed. Its directory is in the programs' run path.
 libset_cflags = -std=gnu11 $(WARN_CFLAGS) $(WARN_CONLYFLAGS) -pthread
 libset_ldflags = -avoid-version -rpath /nowhere
+libset_grain = '-Wl,tests/libset/.libs/libgrain.so,-rpath,$$ORIGIN'
 
 check_LTLIBRARIES += \
 	tests/libset/libbusy.la \
@@ -26,22 +27,22 @@ check_LTLIBRARIES += \
 	tests/libset/libgrain.la
 tests_libset_libfickle_la_SOURCES = tests/libset/fickle.c
 tests_libset_libfickle_la_CFLAGS = $(libset_cflags)
-tests_libset_libfickle_la_LDFLAGS = $(libset_ldflags) -Wl,-z,lazy
-tests_libset_libfickle_la_LIBADD = tests/libset/libgrain.la
+tests_libset_libfickle_la_LDFLAGS = $(libset_ldflags) -Wl,-z,lazy $(libset_grain)
+EXTRA_tests_libset_libfickle_la_DEPENDENCIES = tests/libset/libgrain.la
 tests_libset_libfickle_now_la_SOURCES = tests/libset/fickle.c
 tests_libset_libfickle_now_la_CFLAGS = $(libset_cflags) -fno-plt
-tests_libset_libfickle_now_la_LDFLAGS = $(libset_ldflags) -Wl,-z,now -Wl,--hash-style=gnu $(RELR_LDFLAGS)
-tests_libset_libfickle_now_la_LIBADD = tests/libset/libgrain.la
+tests_libset_libfickle_now_la_LDFLAGS = $(libset_ldflags) -Wl,-z,now -Wl,--hash-style=gnu $(RELR_LDFLAGS) $(libset_grain)
+EXTRA_tests_libset_libfickle_now_la_DEPENDENCIES = tests/libset/libgrain.la
 tests_libset_libfickle_plain_la_SOURCES = tests/libset/fickle.c
 tests_libset_libfickle_plain_la_CFLAGS = $(libset_cflags)
 tests_libset_libfickle_plain_la_CPPFLAGS = $(AM_CPPFLAGS) -DFICKLE_WITHOUT_TLS
-tests_libset_libfickle_plain_la_LDFLAGS = $(libset_ldflags)
-tests_libset_libfickle_plain_la_LIBADD = tests/libset/libgrain.la
+tests_libset_libfickle_plain_la_LDFLAGS = $(libset_ldflags) $(libset_grain)
+EXTRA_tests_libset_libfickle_plain_la_DEPENDENCIES = tests/libset/libgrain.la
 tests_libset_libfickle_ie_la_SOURCES = tests/libset/fickle.c
 tests_libset_libfickle_ie_la_CFLAGS = $(libset_cflags)
 tests_libset_libfickle_ie_la_CPPFLAGS = $(AM_CPPFLAGS) -DFICKLE_TLS='"initial-exec"'
-tests_libset_libfickle_ie_la_LDFLAGS = $(libset_ldflags)
-tests_libset_libfickle_ie_la_LIBADD = tests/libset/libgrain.la
+tests_libset_libfickle_ie_la_LDFLAGS = $(libset_ldflags) $(libset_grain)
+EXTRA_tests_libset_libfickle_ie_la_DEPENDENCIES = tests/libset/libgrain.la
 tests_libset_libbusy_la_SOURCES = tests/libset/busy.c
 tests_libset_libbusy_la_CFLAGS = $(libset_cflags)
 tests_libset_libbusy_la_LDFLAGS = $(libset_ldflags)
@@ -60,8 +61,9 @@ tests_libset_libgrain2_la_CFLAGS = $(libset_cflags)
 tests_libset_libgrain2_la_LDFLAGS = $(libset_ldflags)
 tests_libset_plugin_la_SOURCES = tests/libset/plugin.c
 tests_libset_plugin_la_CFLAGS = $(libset_cflags)
-tests_libset_plugin_la_LDFLAGS = -module -avoid-version -rpath /nowhere -Wl,-z,lazy
-tests_libset_plugin_la_LIBADD = tests/libset/libfickle.la
+tests_libset_plugin_la_LDFLAGS = -module -avoid-version -rpath /nowhere -Wl,-z,lazy \
+	'-Wl,tests/libset/.libs/libfickle.so,-rpath,$$ORIGIN'
+EXTRA_tests_libset_plugin_la_DEPENDENCIES = tests/libset/libfickle.la
 
 libset_tests = \
 	tests/libset/calls \
