@@ -204,20 +204,38 @@ static int opened(int flags)
 	return run(handle);
 }
 
+/* by another name of its directory: the variable has no way to name a path with a space */
+static void preload(const char *link, const char *path)
+{
+	const char *file = strrchr(path, '/');
+	char directory[4096], name[128];
+
+	snprintf(directory, sizeof(directory), "%.*s", (int)(file - path), path);
+	CHECK_INT(symlink(directory, link), ==, 0);
+	snprintf(name, sizeof(name), "%s%s", link, file);
+	setenv("LD_PRELOAD", name, 1);
+}
+
 static void run_as(const char *self, const char *how)
 {
-	pid_t pid = fork();
+	char directory[] = "/tmp/stint-loading-XXXXXX", link[64];
+	pid_t pid;
 
+	CHECK(mkdtemp(directory));
+	snprintf(link, sizeof(link), "%s/link", directory);
+	pid = fork();
 	CHECK_INT(pid, >=, 0);
 	if (pid == 0) {
 		if (!strcmp(how, "preload"))
-			setenv("LD_PRELOAD", TEST_LIBRARY, 1);
+			preload(link, TEST_LIBRARY);
 		if (!strcmp(how, "behind"))
-			setenv("LD_PRELOAD", TEST_LINKED_MODULE, 1);
+			preload(link, TEST_LINKED_MODULE);
 		execl("/proc/self/exe", self, how, (char *)NULL);
 		_exit(2);
 	}
 	CHECK_EXIT(pid, 0);
+	unlink(link);
+	rmdir(directory);
 	printf("%s\n", how);
 }
 
