@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sys/syscall.h>
 
 #include "arch/x86_64/arch-wait.h"
 #include "context.h"
@@ -204,6 +205,8 @@ bool ledger_wait_insig(const struct stint *s, const ucontext_t *uc)
 		return false;
 	if (!again && !arch_uc_interrupted(uc))
 		return false;
+	if (again && arch_uc_syscall_nr(uc) == SYS_rt_sigreturn)
+		return false;           /* a handler is over; what it came into goes on behind this, and may have got something */
 	if (l->wait_lo == l->wait_hi)
 		return true;
 	return (!again || arch_uc_syscall_nr(uc) == SYS_futex) && is_wait_on(l, uc);
