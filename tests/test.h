@@ -171,6 +171,16 @@ static inline uint64_t rng_below(struct rng *r, uint64_t n)
 	return (rng_next(r) >> 16) % n;
 }
 
+/*
+ * Slices until @condition holds: however slow the machine is, the call @s has come so far then. What a slice of it is enough for, a
+ * machine that stands still meanwhile takes away.
+ */
+#define RESUME_UNTIL(s, condition)                                                      \
+	do {                                                                            \
+		while (!(condition))                                                    \
+			CHECK_INT(stint_resume(s, STINT_MS(1)), ==, ETIMEDOUT);         \
+	} while (0)
+
 static inline int count_fds(void)
 {
 	DIR *dir = opendir("/proc/self/fd");

@@ -108,6 +108,8 @@ static void hands_over(enum kind kind)
 
 /* --- in time ----------------------------------------------------------------------------------- */
 
+static int given_up;
+
 static void *gives_up(void *arg)
 {
 	int64_t before = now_ns();
@@ -115,6 +117,7 @@ static void *gives_up(void *arg)
 	CHECK_INT(stint_mutex_lock_timed(&m, STINT_MS(20)), ==, ETIMEDOUT);
 	CHECK_INT(now_ns() - before, >=, STINT_MS(20));
 	CHECK_INT(stint_mutex_unlock(&m), ==, EPERM);
+	STORE(given_up, 1);
 	return arg;
 }
 
@@ -124,13 +127,14 @@ static void times_out(enum kind kind)
 	struct actor a[3];
 
 	ordered = 0;
+	STORE(given_up, 0);
 	CHECK_INT(stint_mutex_lock(&m), ==, 0);
 	start(&a[0], KERNEL, takes_turn, (void *)0);
 	AWAIT(queued() == 1);
 	start_sliced(&a[1], kind, gives_up, NULL, STINT_MS(3));
-	AWAIT(queued() == 2);
+	AWAIT(queued() == 2 || LOAD(given_up));         /* on a slow machine its time is over before that is seen */
 	start(&a[2], CALL, takes_turn, (void *)2);
-	AWAIT(queued() == 3);
+	AWAIT(queued() == 3 || LOAD(given_up));
 	finish(&a[1]);
 	AWAIT(queued() == 2);
 	CHECK_INT(stint_mutex_unlock(&m), ==, 0);
@@ -149,6 +153,7 @@ static void times_out(enum kind kind)
 
 /* --- calls ------------------------------------------------------------------------------------- */
 
+static volatile int deferred;
 static bool cleaned;
 
 static void cleans(void *arg)
@@ -159,6 +164,7 @@ static void cleans(void *arg)
 static void *waits(void *arg)
 {
 	CHECK_INT(stint_defer(cleans, &m), ==, 0);
+	deferred = 1;
 	CHECK_INT(stint_mutex_lock(&m), ==, 0);
 	CHECK_INT(stint_mutex_unlock(&m), ==, 0);
 	return arg;
@@ -189,9 +195,11 @@ static void call_is_cancelled(void)
 {
 	stint_t *call;
 
+	deferred = 0;
 	CHECK_INT(stint_mutex_lock(&m), ==, 0);
 	call = stint_launch(waits, NULL, STINT_MS(1));
 	CHECK(call);
+	RESUME_UNTIL(call, deferred);
 	CHECK_INT(stint_cancel(call), ==, 0);
 	CHECK(cleaned);
 	CHECK_INT(queued(), ==, 0);
@@ -211,9 +219,9 @@ static void call_times_out_while_stopped(void)
 	stint_t *call;
 
 	CHECK_INT(stint_mutex_lock(&m), ==, 0);
-	call = stint_launch(waits_in_time, &m, STINT_MS(5));
+	while ((call = stint_launch(waits_in_time, &m, STINT_MS(5))) && stint_is_complete(call))
+		stint_free(call);               /* both times were over when it was looked at */
 	CHECK(call);
-	CHECK_INT(stint_state(call), ==, STINT_TIMED_OUT);
 	sleep_ns(STINT_MS(20));
 	CHECK_INT(stint_resume(call, STINT_FOREVER), ==, 0);
 	CHECK_INT((intptr_t)stint_result(call), ==, ETIMEDOUT);
@@ -243,11 +251,14 @@ static void nested_call_is_another(enum kind kind)
 	finish(&a);
 }
 
+static volatile int is_disabled;
+
 static void *disabled(void *arg)
 {
 	int r;
 
 	stint_preempt_disable();
+	is_disabled = 1;
 	r = stint_mutex_lock_timed(arg, STINT_MS(20));
 	stint_preempt_enable();
 	return (void *)(intptr_t)r;
@@ -261,6 +272,7 @@ static void disabled_call_waits(void)
 	CHECK_INT(stint_mutex_lock(&m), ==, 0);
 	call = stint_launch(disabled, &m, STINT_MS(2));
 	CHECK(call);
+	RESUME_UNTIL(call, is_disabled);
 	CHECK_INT(stint_mutex_unlock(&m), ==, 0);
 	if (!stint_is_complete(call))           /* stopped where it enabled preemption again */
 		CHECK_INT(stint_resume(call, STINT_FOREVER), ==, 0);

@@ -62,7 +62,7 @@ static void runner_is_cancelled(enum kind kind, bool waited)
 	call = stint_launch(runs_it, NULL, STINT_MS(1));
 	CHECK(call);
 	CHECK_INT(stint_state(call), ==, STINT_TIMED_OUT);
-	CHECK_INT(LOAD(runs), ==, 1);
+	RESUME_UNTIL(call, LOAD(runs) == 1);
 	if (waited) {
 		start(&a, kind, runs_it, NULL);
 		AWAIT(LOAD(o.waiters.n) == 1);
@@ -87,6 +87,7 @@ static void runner_is_stopped(void)
 	fresh();
 	call = stint_launch(runs_it, &call, STINT_MS(1));
 	CHECK(call);
+	RESUME_UNTIL(call, LOAD(runs) == 1);
 	CHECK_INT(stint_once_run_timed(&o, waits_to_go, STINT_MS(1)), ==, ETIMEDOUT);
 	STORE(may_go, 1);
 	CHECK_INT(stint_resume(call, STINT_FOREVER), ==, 0);
@@ -118,6 +119,7 @@ static void runner_is_parked(void)
 	call = stint_launch(runs_for_ever, NULL, STINT_MS(1));
 	CHECK(call);
 	CHECK_INT(stint_state(call), ==, STINT_TIMED_OUT);
+	RESUME_UNTIL(call, LOAD(runs) == 1);
 	CHECK_INT(stint_cancel(call), ==, 0);
 	stint_free(call);
 	CHECK_INT(stint_sem_destroy(&never), ==, 0);

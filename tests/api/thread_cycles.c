@@ -82,8 +82,8 @@ static void cycles(void)
 			heap = heap_in_use();
 		}
 	}
-	sleep_ns(10000000); /* a kernel thread that is joined may be seen a moment longer */
-	CHECK_INT(count_tasks(), <=, tasks);
+	while (count_tasks() > tasks)   /* a kernel thread that is joined may be seen a moment longer */
+		sleep_ns(1000000);
 	CHECK_INT(count_fds(), ==, fds);
 	CHECK_INT(count_maps(), <=, maps + 20);
 	CHECK_INT(heap_in_use(), <=, heap + (64 << 10));
@@ -122,14 +122,13 @@ static void *stops(void *arg)
 {
 	int stopped = 0;
 
-	while (!done) {
+	while (!done || !stopped) {
 		int err = stint_stop();
 
 		CHECK(err == 0 || err == EBUSY);
 		stopped += !err;
 		sleep_ns(20000);
 	}
-	CHECK_INT(stopped, >, 0);
 	return arg;
 }
 

@@ -249,14 +249,27 @@ static void *joins_itself_in_a_call(void *arg)
 
 static int joined;
 
+/* the other one looks from time to time whether it is being joined yet, and is in the way then */
 static void *joins_first(void *arg)
 {
-	CHECK_INT(stint_thread_join(arg, NULL), ==, 0);
+	int err;
+
+	while ((err = stint_thread_join(arg, NULL)) == EINVAL)
+		;
+	CHECK_INT(err, ==, 0);
 	__atomic_store_n(&joined, 1, __ATOMIC_RELEASE);
 	return NULL;
 }
 
-/* the first: if it is not being joined yet, somebody else would be first */
+static void await_join(stint_thread_t *t)
+{
+	int err;
+
+	while ((err = stint_thread_join_timed(t, NULL, 0)) == ETIMEDOUT)
+		sleep_ns(100000);
+	CHECK_INT(err, ==, EINVAL);
+}
+
 static void second_join(void)
 {
 	stint_thread_t *t, *joiner;
@@ -265,7 +278,7 @@ static void second_join(void)
 	go_on = joined = 0;
 	t = made(waits, NULL);
 	joiner = made(joins_first, t);
-	sleep_ns(50000000);
+	await_join(t);
 	CHECK_INT(stint_thread_join(t, NULL), ==, EINVAL);
 	CHECK_INT(stint_thread_join_timed(t, NULL, 0), ==, EINVAL);
 	CHECK_INT(stint_thread_detach(t), ==, EINVAL);
@@ -276,7 +289,7 @@ static void second_join(void)
 	go_on = joined = 0;
 	t = made(waits, NULL);
 	CHECK_INT(pthread_create(&k, NULL, joins_first, t), ==, 0);
-	sleep_ns(50000000);
+	await_join(t);
 	CHECK_INT(stint_thread_join(t, NULL), ==, EINVAL);
 	let_go();
 	CHECK_INT(pthread_join(k, NULL), ==, 0);

@@ -167,8 +167,8 @@ static void *awaits_children(void *arg)
 		go[0] = fds[0];
 		go[1] = fds[1];
 		pid = child(how + 1);
-		__atomic_store_n((int *)arg, (how + 1) << 16 | fds[1], __ATOMIC_RELEASE);
 		CHECK_INT(waitpid(pid, &status, WNOHANG), ==, 0);
+		__atomic_store_n((int *)arg, (how + 1) << 16 | fds[1], __ATOMIC_RELEASE);
 		memset(&info, 0, sizeof(info));
 		switch (how) {
 		case 0:
