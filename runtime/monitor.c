@@ -164,10 +164,12 @@ static void *monitor_main(void *arg)
 	(void)arg;
 	sys_raw(SYS_prctl, PR_SET_NAME, "stint-monitor", 0, 0);
 	sys_raw(SYS_prctl, PR_SET_TIMERSLACK, 1, 0, 0);
-	while (!__atomic_load_n(&stopping, __ATOMIC_ACQUIRE)) {
+	for (;;) {
 		int before = __atomic_load_n(&word, __ATOMIC_SEQ_CST);
 		uint64_t now = clock_now(), tick;
 
+		if (__atomic_load_n(&stopping, __ATOMIC_SEQ_CST))       /* after the word, or its bump might be overlooked */
+			break;
 		if (now >= next_look) {
 			next_look = look(now);
 			rests = next_look > now + monitor_look;

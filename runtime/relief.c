@@ -71,7 +71,8 @@ static void nap(struct worker *w, int before, uint64_t until)
 	stint_ns span = until > now ? clock_ns(until - now) + 1 : 1;
 	struct timespec ts = { span / 1000000000, span % 1000000000 };
 
-	sys_raw(SYS_futex, &w->relief_word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, before, until == NEVER ? NULL : &ts);
+	if (!__atomic_load_n(&idle_stopping, __ATOMIC_SEQ_CST))         /* after the word, which is bumped after that */
+		sys_raw(SYS_futex, &w->relief_word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, before, until == NEVER ? NULL : &ts);
 }
 
 /* all that is ready here, for others to run */
