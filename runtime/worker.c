@@ -23,6 +23,7 @@
 #include "call.h"
 #include "clock.h"
 #include "idle.h"
+#include "monitor.h"
 #include "preempt.h"
 #include "relief.h"
 #include "replace.h"
@@ -38,6 +39,7 @@ unsigned nworkers, nregular;
 
 void worker_kick(struct worker *w)
 {
+	monitor_attend();               /* it may sit in the kernel */
 	if (__atomic_exchange_n(&w->kt->kicked, 1, __ATOMIC_SEQ_CST))
 		return;
 	__atomic_fetch_add(&w->stats.kicks, 1, __ATOMIC_RELAXED);
@@ -178,6 +180,8 @@ set:
 	if (unlikely(__atomic_load_n(&kt->kicked, __ATOMIC_RELAXED)) || unlikely(thread_cancels(t)))
 		kt->turn_end = 0;       /* a kick that came in between has left no other trace */
 	runq_ensure_tick_locked(w, t, leaf);
+	if (w->ready)
+		monitor_attend();       /* @t may sit in the kernel next */
 	trace(w, TRACE_RUN, t, 0, t->started ? s->how : STATE_PAUSED);
 	return &leaf->ctx;
 }
