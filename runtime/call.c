@@ -306,6 +306,7 @@ void call_set_up(struct stint *s, const char *name, stint_fn *fn, void *arg)
 	s->ncleanups = 0;
 	s->more_cleanups = NULL;
 	s->callouts = NULL;
+	s->stream = NULL;
 	s->statics = NULL;
 	s->libset = NULL;
 	CDS_INIT_LIST_HEAD(&s->children);

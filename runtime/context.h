@@ -135,6 +135,7 @@ struct stint {
 	struct cleanup cleanups[CLEANUPS_INLINE];
 	struct cleanup_block *more_cleanups;
 	struct callout *callouts;       /* the innermost, or NULL */
+	void *stream;                   /* that a wrapper has gone to libc with (interpose/stream.c), or NULL */
 	const struct call_jump *jump;   /* the one that leaves it, when it came back JUMPED */
 	struct statics *statics;        /* or NULL: it used none yet */
 	struct cds_list_head children;  /* calls launched or resumed in it, not freed */

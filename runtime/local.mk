@@ -197,6 +197,8 @@ libstint_interpose_la_SOURCES = \
 	runtime/interpose/statics.h \
 	runtime/interpose/stdio-variants.c \
 	runtime/interpose/stdio.c \
+	runtime/interpose/stream.c \
+	runtime/interpose/stream.h \
 	runtime/interpose/strings.c \
 	runtime/interpose/suspend.c \
 	runtime/interpose/system.c \

@@ -217,6 +217,7 @@ void preempt_jumped(struct stint *s)
 	s->kt->current = s;     /* it may have been on its way out, unblocking signals */
 	s->handler_sp = 0;
 	s->lock_wait = false;
+	s->stream = NULL;
 	barrier();
 	s->depth = s->user_depth;
 	for (const struct callout *c = s->callouts; c; c = c->outer)

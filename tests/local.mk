@@ -80,6 +80,7 @@ interpose_tests = \
 	tests/interpose/overdue \
 	tests/interpose/park_fd \
 	tests/interpose/park_lock \
+	tests/interpose/park_stream \
 	tests/interpose/park_wait \
 	tests/interpose/processes \
 	tests/interpose/resources \
@@ -215,6 +216,7 @@ tests_interpose_locks_LDADD = libstint.la
 noinst_HEADERS += tests/interpose/park.h
 tests_interpose_park_fd_LDADD = libstint.la -lutil
 tests_interpose_park_lock_LDADD = libstint.la
+tests_interpose_park_stream_LDADD = libstint.la -lutil
 tests_interpose_park_wait_LDADD = libstint.la
 tests_interpose_processes_LDADD = libstint.la
 tests_interpose_resources_LDADD = libstint.la

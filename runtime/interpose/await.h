@@ -24,21 +24,4 @@ static inline bool has_input(const FILE *f)
 	return !f || f->_IO_read_ptr < f->_IO_read_end;
 }
 
-/* a wrapper of the class "locked" that reads @f, or nothing if that is NULL: @failure is what it returns when it was interrupted */
-#define READS_STREAM(ret, name, params, args, f, failure)                     \
-	WRAPPER STINT_LOCKED_TEXT ret name params                             \
-	{                                                                     \
-		struct stint *s_ = self();                                    \
-		ret r_;                                                       \
-                                                                              \
-		if (likely(!s_))                                              \
-			return REAL(name) args;                               \
-		if (!has_input(f) && !await_input(s_, f))                     \
-			return failure;                                       \
-		preempt_disable(s_);                                          \
-		r_ = REAL(name) args;                                         \
-		preempt_enable(s_, caller_address());                         \
-		return r_;                                                    \
-	}
-
 #endif

@@ -230,6 +230,8 @@ static enum verdict wait_ready(struct transfer *t)
 		return until == t->deadline ? FAIL : TRY;
 	if (err != EINTR)
 		return BLOCK;
+	if (unlikely(t->s->stream))
+		return FAIL;            /* which is locked: its wrapper stops the thread */
 	park_stop(t->s, t->caller);
 	t->known = poller_facts(t->fd, &t->facts, &t->ticket);  /* things may have changed while it was stopped */
 	return TRY;
@@ -264,13 +266,16 @@ static long ready_now(int fd, enum poller_dir dir)
 /* a system call that may wait all the same if somebody else was quicker */
 static long call_stoppable(struct stint *s, long nr, long a, long b, long c, long d)
 {
+	bool stoppable = !s->stream;
 	long r;
 
-	wait_begin(s, NULL, 0);
+	if (stoppable)
+		wait_begin(s, NULL, 0);
 	do
 		r = arch_syscall(nr, a, b, c, d, 0, 0);
 	while (r == -EINTR);
-	ledger_wait_end(s);
+	if (stoppable)
+		ledger_wait_end(s);
 	return r;
 }
 

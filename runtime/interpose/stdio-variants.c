@@ -20,9 +20,9 @@
 #include <stdio_ext.h>
 #include <wchar.h>
 
-#include "await.h"
 #include "../ledger.h"
 #include "../sys.h"
+#include "stream.h"
 #include "statics.h"
 
 #undef getc_unlocked
@@ -42,30 +42,30 @@ wchar_t *__fgetws_unlocked_chk(wchar_t *buf, size_t size, int n, FILE *f);
 READS_STREAM(int, getc_unlocked, (FILE *f), (f), f, EOF)
 READS_STREAM(int, fgetc_unlocked, (FILE *f), (f), f, EOF)
 READS_STREAM(int, getchar_unlocked, (void), (), stdin, EOF)
-LOCKED(int, putc_unlocked, (int c, FILE *f), (c, f))
-LOCKED(int, fputc_unlocked, (int c, FILE *f), (c, f))
-LOCKED(int, putchar_unlocked, (int c), (c))
+ON_STREAM(int, putc_unlocked, (int c, FILE *f), (c, f), f)
+ON_STREAM(int, fputc_unlocked, (int c, FILE *f), (c, f), f)
+ON_STREAM(int, putchar_unlocked, (int c), (c), stdout)
 READS_STREAM(char *, fgets_unlocked, (char *buf, int n, FILE *f), (buf, n, f), n > 1 ? f : NULL, NULL)
 READS_STREAM(char *, __fgets_unlocked_chk, (char *buf, size_t size, int n, FILE *f),
              (buf, size, n, f), n > 1 ? f : NULL, NULL)
-LOCKED(int, fputs_unlocked, (const char *str, FILE *f), (str, f))
+ON_STREAM(int, fputs_unlocked, (const char *str, FILE *f), (str, f), f)
 READS_STREAM(size_t, fread_unlocked, (void *buf, size_t size, size_t n, FILE *f), (buf, size, n, f), size && n ? f : NULL, 0)
 READS_STREAM(size_t, __fread_unlocked_chk, (void *buf, size_t len, size_t size, size_t n, FILE *f),
              (buf, len, size, n, f), size && n ? f : NULL, 0)
-LOCKED(size_t, fwrite_unlocked, (const void *buf, size_t size, size_t n, FILE *f), (buf, size, n, f))
-LOCKED(int, fflush_unlocked, (FILE *f), (f))
+ON_STREAM(size_t, fwrite_unlocked, (const void *buf, size_t size, size_t n, FILE *f), (buf, size, n, f), f)
+ON_STREAM(int, fflush_unlocked, (FILE *f), (f), f)
 READS_STREAM(wint_t, getwc_unlocked, (FILE *f), (f), f, WEOF)
 READS_STREAM(wint_t, fgetwc_unlocked, (FILE *f), (f), f, WEOF)
 READS_STREAM(wint_t, getwchar_unlocked, (void), (), stdin, WEOF)
-LOCKED(wint_t, putwc_unlocked, (wchar_t c, FILE *f), (c, f))
-LOCKED(wint_t, fputwc_unlocked, (wchar_t c, FILE *f), (c, f))
-LOCKED(wint_t, putwchar_unlocked, (wchar_t c), (c))
+ON_STREAM(wint_t, putwc_unlocked, (wchar_t c, FILE *f), (c, f), f)
+ON_STREAM(wint_t, fputwc_unlocked, (wchar_t c, FILE *f), (c, f), f)
+ON_STREAM(wint_t, putwchar_unlocked, (wchar_t c), (c), stdout)
 READS_STREAM(wchar_t *, fgetws_unlocked, (wchar_t *buf, int n, FILE *f), (buf, n, f), n > 1 ? f : NULL, NULL)
 READS_STREAM(wchar_t *, __fgetws_unlocked_chk, (wchar_t *buf, size_t size, int n, FILE *f),
              (buf, size, n, f), n > 1 ? f : NULL, NULL)
-LOCKED(int, fputws_unlocked, (const wchar_t *str, FILE *f), (str, f))
+ON_STREAM(int, fputws_unlocked, (const wchar_t *str, FILE *f), (str, f), f)
 LOCKED_VOID(_flushlbf, (void), ())
-LOCKED_VOID(__fpurge, (FILE *f), (f))
+ON_STREAM_VOID(__fpurge, (FILE *f), (f), f)
 
 /* --- of an older ABI --------------------------------------------------------------------------- */
 
@@ -100,52 +100,34 @@ void _IO_flockfile(FILE *f);
 int _IO_ftrylockfile(FILE *f);
 void _IO_funlockfile(FILE *f);
 
-LOCKED(int, _IO_feof, (FILE *f), (f))
-LOCKED(int, _IO_ferror, (FILE *f), (f))
-LOCKED(int, _IO_fflush, (FILE *f), (f))
-LOCKED(int, _IO_fgetpos, (FILE *f, fpos_t *at), (f, at))
-LOCKED(int, _IO_fgetpos64, (FILE *f, fpos64_t *at), (f, at))
-LOCKED(int, _IO_fsetpos, (FILE *f, const fpos_t *at), (f, at))
-LOCKED(int, _IO_fsetpos64, (FILE *f, const fpos64_t *at), (f, at))
+ON_STREAM(int, _IO_feof, (FILE *f), (f), f)
+ON_STREAM(int, _IO_ferror, (FILE *f), (f), f)
+ON_STREAM(int, _IO_fflush, (FILE *f), (f), f)
+ON_STREAM(int, _IO_fgetpos, (FILE *f, fpos_t *at), (f, at), f)
+ON_STREAM(int, _IO_fgetpos64, (FILE *f, fpos64_t *at), (f, at), f)
+ON_STREAM(int, _IO_fsetpos, (FILE *f, const fpos_t *at), (f, at), f)
+ON_STREAM(int, _IO_fsetpos64, (FILE *f, const fpos64_t *at), (f, at), f)
 READS_STREAM(char *, _IO_fgets, (char *buf, int n, FILE *f), (buf, n, f), n > 1 ? f : NULL, NULL)
-LOCKED(int, _IO_fputs, (const char *str, FILE *f), (str, f))
+ON_STREAM(int, _IO_fputs, (const char *str, FILE *f), (str, f), f)
 READS_STREAM(size_t, _IO_fread, (void *buf, size_t size, size_t n, FILE *f), (buf, size, n, f), size && n ? f : NULL, 0)
-LOCKED(size_t, _IO_fwrite, (const void *buf, size_t size, size_t n, FILE *f), (buf, size, n, f))
-LOCKED(long, _IO_ftell, (FILE *f), (f))
+ON_STREAM(size_t, _IO_fwrite, (const void *buf, size_t size, size_t n, FILE *f), (buf, size, n, f), f)
+ON_STREAM(long, _IO_ftell, (FILE *f), (f), f)
 READS_STREAM(char *, _IO_gets, (char *buf), (buf), stdin, NULL)
-LOCKED(int, _IO_puts, (const char *str), (str))
-LOCKED_VOID(_IO_setbuffer, (FILE *f, char *buf, size_t size), (f, buf, size))
-LOCKED(int, _IO_setvbuf, (FILE *f, char *buf, int mode, size_t size), (f, buf, mode, size))
-LOCKED(int, _IO_ungetc, (int c, FILE *f), (c, f))
+ON_STREAM(int, _IO_puts, (const char *str), (str), stdout)
+ON_STREAM_VOID(_IO_setbuffer, (FILE *f, char *buf, size_t size), (f, buf, size), f)
+ON_STREAM(int, _IO_setvbuf, (FILE *f, char *buf, int mode, size_t size), (f, buf, mode, size), f)
+ON_STREAM(int, _IO_ungetc, (int c, FILE *f), (c, f), f)
 READS_STREAM(int, _IO_peekc_locked, (FILE *f), (f), f, EOF)
-LOCKED(int, _IO_vfprintf, (FILE *f, const char *format, va_list ap), (f, format, ap))
+ON_STREAM(int, _IO_vfprintf, (FILE *f, const char *format, va_list ap), (f, format, ap), f)
 LOCKED(int, _IO_vsprintf, (char *buf, const char *format, va_list ap), (buf, format, ap))
 READS_STREAM(int, __vfscanf, (FILE *f, const char *format, va_list ap), (f, format, ap), f, EOF)
 LOCKED(int, __vsnprintf, (char *buf, size_t n, const char *format, va_list ap), (buf, n, format, ap))
 LOCKED(int, __vsscanf, (const char *text, const char *format, va_list ap), (text, format, ap))
 
-/* a function with variable arguments, by its twin that takes a va_list; @last is the last named parameter */
-#define FORMATS(name, twin, params, args, last)                               \
-	WRAPPER int name params                                               \
-	{                                                                     \
-		struct stint *s_ = self();                                    \
-		va_list ap;                                                   \
-		int r_;                                                       \
-                                                                              \
-		va_start(ap, last);                                           \
-		if (unlikely(s_))                                             \
-			preempt_disable(s_);                                  \
-		r_ = REAL(twin) args;                                         \
-		if (unlikely(s_))                                             \
-			preempt_enable(s_, caller_address());                 \
-		va_end(ap);                                                   \
-		return r_;                                                    \
-	}
-
-FORMATS(_IO_printf, _IO_vfprintf, (const char *format, ...), (stdout, format, ap), format)
-FORMATS(_IO_fprintf, _IO_vfprintf, (FILE *f, const char *format, ...), (f, format, ap), format)
-FORMATS(_IO_sprintf, _IO_vsprintf, (char *buf, const char *format, ...), (buf, format, ap), format)
-FORMATS(_IO_sscanf, __vsscanf, (const char *text, const char *format, ...), (text, format, ap), format)
+FORMATS(_IO_printf, stdout, _IO_vfprintf, (const char *format, ...), (stdout, format, ap), format)
+FORMATS(_IO_fprintf, f, _IO_vfprintf, (FILE *f, const char *format, ...), (f, format, ap), format)
+FORMATS(_IO_sprintf, NULL, _IO_vsprintf, (char *buf, const char *format, ...), (buf, format, ap), format)
+FORMATS(_IO_sscanf, NULL, __vsscanf, (const char *text, const char *format, ...), (text, format, ap), format)
 
 WRAPPER void _IO_flockfile(FILE *f)
 {

@@ -2,7 +2,8 @@
  * stdio.c - streams
  *
  * Every function that locks a stream, or the list of all streams, runs with preemption disabled: a call stopped
- * with stdout locked would stop its caller at the next printf. So a call waits for input before it goes there (await.h).
+ * with stdout locked would stop its caller at the next printf. So a call waits for input before it goes there (await.h), and
+ * a thread is parked while it waits in there (stream.h).
  * The functions behind the macros (__overflow and so on) rearrange the buffer, so they
  * are here, too. Unlocked functions and older names are in stdio-variants.c.
  *
@@ -32,10 +33,10 @@
 #include <stdio.h>
 #include <wchar.h>
 
-#include "await.h"
 #include "../ledger.h"
 #include "../poller.h"
 #include "../sys.h"
+#include "stream.h"
 
 /* exported by libc and called by compiled programs, but not declared in its headers as such */
 #undef scanf
@@ -207,13 +208,14 @@ static int closed(struct stint *s, FILE *f, int (*close)(FILE *))
 	WRAPPER int name(FILE *f)                                             \
 	{                                                                     \
 		struct stint *s = self();                                     \
+		void *outer;                                                  \
 		int r;                                                        \
                                                                               \
 		if (likely(!s))                                               \
 			return closed(NULL, f, REAL(name));                   \
-		preempt_disable(s);                                           \
+		outer = stream_enter(s, f, caller_address());                 \
 		r = closed(s, f, REAL(name));                                 \
-		preempt_enable(s, caller_address());                          \
+		stream_leave(s, f, outer, caller_address());                  \
 		return r;                                                     \
 	}
 
@@ -222,8 +224,8 @@ CLOSES(_IO_fclose)
 CLOSES(pclose)
 
 /* the stream stays the same and so does its entry */
-LOCKED(FILE *, freopen, (const char *path, const char *mode, FILE *f), (path, mode, f))
-LOCKED(FILE *, freopen64, (const char *path, const char *mode, FILE *f), (path, mode, f))
+ON_STREAM(FILE *, freopen, (const char *path, const char *mode, FILE *f), (path, mode, f), f)
+ON_STREAM(FILE *, freopen64, (const char *path, const char *mode, FILE *f), (path, mode, f), f)
 LOCKED(int, fcloseall, (void), ())
 
 /* --- locking by hand: preemption stays disabled in between ------------------------------------- */
@@ -233,7 +235,7 @@ WRAPPER void flockfile(FILE *f)
 	struct stint *s = self();
 
 	if (unlikely(s)) {
-		preempt_disable(s);
+		s->stream = stream_enter(s, f, caller_address());        /* libc is not in it */
 		s->ledger.locks.streams++;
 	}
 	REAL(flockfile)(f);
@@ -262,7 +264,7 @@ WRAPPER void funlockfile(FILE *f)
 	REAL(funlockfile)(f);
 	if (unlikely(s) && s->ledger.locks.streams) {
 		s->ledger.locks.streams--;
-		preempt_enable(s, caller_address());
+		stream_leave(s, f, s->stream, caller_address());
 	}
 }
 
@@ -273,81 +275,83 @@ READS_STREAM(int, getc, (FILE *f), (f), f, EOF)
 READS_STREAM(int, _IO_getc, (FILE *f), (f), f, EOF)
 READS_STREAM(int, getchar, (void), (), stdin, EOF)
 READS_STREAM(int, getw, (FILE *f), (f), f, EOF)
-LOCKED(int, fputc, (int c, FILE *f), (c, f))
-LOCKED(int, putc, (int c, FILE *f), (c, f))
-LOCKED(int, _IO_putc, (int c, FILE *f), (c, f))
-LOCKED(int, putchar, (int c), (c))
-LOCKED(int, putw, (int w, FILE *f), (w, f))
-LOCKED(int, ungetc, (int c, FILE *f), (c, f))
+ON_STREAM(int, fputc, (int c, FILE *f), (c, f), f)
+ON_STREAM(int, putc, (int c, FILE *f), (c, f), f)
+ON_STREAM(int, _IO_putc, (int c, FILE *f), (c, f), f)
+ON_STREAM(int, putchar, (int c), (c), stdout)
+ON_STREAM(int, putw, (int w, FILE *f), (w, f), f)
+ON_STREAM(int, ungetc, (int c, FILE *f), (c, f), f)
 READS_STREAM(char *, fgets, (char *buf, int n, FILE *f), (buf, n, f), n > 1 ? f : NULL, NULL)
 READS_STREAM(char *, __fgets_chk, (char *buf, size_t size, int n, FILE *f), (buf, size, n, f), n > 1 ? f : NULL, NULL)
 READS_STREAM(char *, gets, (char *buf), (buf), stdin, NULL)
 READS_STREAM(char *, __gets_chk, (char *buf, size_t size), (buf, size), stdin, NULL)
-LOCKED(int, fputs, (const char *str, FILE *f), (str, f))
-LOCKED(int, puts, (const char *str), (str))
+ON_STREAM(int, fputs, (const char *str, FILE *f), (str, f), f)
+ON_STREAM(int, puts, (const char *str), (str), stdout)
 READS_STREAM(size_t, fread, (void *buf, size_t size, size_t n, FILE *f), (buf, size, n, f), size && n ? f : NULL, 0)
 READS_STREAM(size_t, __fread_chk, (void *buf, size_t len, size_t size, size_t n, FILE *f),
              (buf, len, size, n, f), size && n ? f : NULL, 0)
-LOCKED(size_t, fwrite, (const void *buf, size_t size, size_t n, FILE *f), (buf, size, n, f))
-LOCKED(int, __overflow, (FILE *f, int c), (f, c))
+ON_STREAM(size_t, fwrite, (const void *buf, size_t size, size_t n, FILE *f), (buf, size, n, f), f)
+ON_STREAM(int, __overflow, (FILE *f, int c), (f, c), f)
 READS_STREAM(int, __uflow, (FILE *f), (f), f, EOF)
 READS_STREAM(int, __underflow, (FILE *f), (f), f, EOF)
-LOCKED_VOID(perror, (const char *str), (str))
-LOCKED_VOID(psignal, (int signo, const char *str), (signo, str))
-LOCKED_VOID(psiginfo, (const siginfo_t *info, const char *str), (info, str))
+ON_STREAM_VOID(perror, (const char *str), (str), stderr)
+ON_STREAM_VOID(psignal, (int signo, const char *str), (signo, str), stderr)
+ON_STREAM_VOID(psiginfo, (const siginfo_t *info, const char *str), (info, str), stderr)
 
 /* --- wide characters --------------------------------------------------------------------------- */
 
 READS_STREAM(wint_t, fgetwc, (FILE *f), (f), f, WEOF)
 READS_STREAM(wint_t, getwc, (FILE *f), (f), f, WEOF)
 READS_STREAM(wint_t, getwchar, (void), (), stdin, WEOF)
-LOCKED(wint_t, fputwc, (wchar_t c, FILE *f), (c, f))
-LOCKED(wint_t, putwc, (wchar_t c, FILE *f), (c, f))
-LOCKED(wint_t, putwchar, (wchar_t c), (c))
-LOCKED(wint_t, ungetwc, (wint_t c, FILE *f), (c, f))
+ON_STREAM(wint_t, fputwc, (wchar_t c, FILE *f), (c, f), f)
+ON_STREAM(wint_t, putwc, (wchar_t c, FILE *f), (c, f), f)
+ON_STREAM(wint_t, putwchar, (wchar_t c), (c), stdout)
+ON_STREAM(wint_t, ungetwc, (wint_t c, FILE *f), (c, f), f)
 READS_STREAM(wchar_t *, fgetws, (wchar_t *buf, int n, FILE *f), (buf, n, f), n > 1 ? f : NULL, NULL)
 READS_STREAM(wchar_t *, __fgetws_chk, (wchar_t *buf, size_t size, int n, FILE *f), (buf, size, n, f), n > 1 ? f : NULL, NULL)
-LOCKED(int, fputws, (const wchar_t *str, FILE *f), (str, f))
-LOCKED(int, fwide, (FILE *f, int mode), (f, mode))
-LOCKED(wint_t, __woverflow, (FILE *f, wint_t c), (f, c))
+ON_STREAM(int, fputws, (const wchar_t *str, FILE *f), (str, f), f)
+ON_STREAM(int, fwide, (FILE *f, int mode), (f, mode), f)
+ON_STREAM(wint_t, __woverflow, (FILE *f, wint_t c), (f, c), f)
 READS_STREAM(wint_t, __wuflow, (FILE *f), (f), f, WEOF)
 READS_STREAM(wint_t, __wunderflow, (FILE *f), (f), f, WEOF)
 
 /* --- positions, buffers, state ----------------------------------------------------------------- */
 
-LOCKED(int, fflush, (FILE *f), (f))
-LOCKED(int, fseek, (FILE *f, long at, int whence), (f, at, whence))
-LOCKED(int, fseeko, (FILE *f, off_t at, int whence), (f, at, whence))
-LOCKED(int, fseeko64, (FILE *f, off64_t at, int whence), (f, at, whence))
-LOCKED(long, ftell, (FILE *f), (f))
-LOCKED(off_t, ftello, (FILE *f), (f))
-LOCKED(off64_t, ftello64, (FILE *f), (f))
-LOCKED(int, fgetpos, (FILE *f, fpos_t *at), (f, at))
-LOCKED(int, fgetpos64, (FILE *f, fpos64_t *at), (f, at))
-LOCKED(int, fsetpos, (FILE *f, const fpos_t *at), (f, at))
-LOCKED(int, fsetpos64, (FILE *f, const fpos64_t *at), (f, at))
-LOCKED_VOID(rewind, (FILE *f), (f))
-LOCKED_VOID(setbuf, (FILE *f, char *buf), (f, buf))
-LOCKED_VOID(setbuffer, (FILE *f, char *buf, size_t size), (f, buf, size))
-LOCKED(int, setvbuf, (FILE *f, char *buf, int mode, size_t size), (f, buf, mode, size))
-LOCKED_VOID(setlinebuf, (FILE *f), (f))
-LOCKED_VOID(clearerr, (FILE *f), (f))
-LOCKED(int, feof, (FILE *f), (f))
-LOCKED(int, ferror, (FILE *f), (f))
-LOCKED(int, fileno, (FILE *f), (f))
+ON_STREAM(int, fflush, (FILE *f), (f), f)
+ON_STREAM(int, fseek, (FILE *f, long at, int whence), (f, at, whence), f)
+ON_STREAM(int, fseeko, (FILE *f, off_t at, int whence), (f, at, whence), f)
+ON_STREAM(int, fseeko64, (FILE *f, off64_t at, int whence), (f, at, whence), f)
+ON_STREAM(long, ftell, (FILE *f), (f), f)
+ON_STREAM(off_t, ftello, (FILE *f), (f), f)
+ON_STREAM(off64_t, ftello64, (FILE *f), (f), f)
+ON_STREAM(int, fgetpos, (FILE *f, fpos_t *at), (f, at), f)
+ON_STREAM(int, fgetpos64, (FILE *f, fpos64_t *at), (f, at), f)
+ON_STREAM(int, fsetpos, (FILE *f, const fpos_t *at), (f, at), f)
+ON_STREAM(int, fsetpos64, (FILE *f, const fpos64_t *at), (f, at), f)
+ON_STREAM_VOID(rewind, (FILE *f), (f), f)
+ON_STREAM_VOID(setbuf, (FILE *f, char *buf), (f, buf), f)
+ON_STREAM_VOID(setbuffer, (FILE *f, char *buf, size_t size), (f, buf, size), f)
+ON_STREAM(int, setvbuf, (FILE *f, char *buf, int mode, size_t size), (f, buf, mode, size), f)
+ON_STREAM_VOID(setlinebuf, (FILE *f), (f), f)
+ON_STREAM_VOID(clearerr, (FILE *f), (f), f)
+ON_STREAM(int, feof, (FILE *f), (f), f)
+ON_STREAM(int, ferror, (FILE *f), (f), f)
+ON_STREAM(int, fileno, (FILE *f), (f), f)
 
 /* --- formatted --------------------------------------------------------------------------------- */
 
-LOCKED(int, vprintf, (const char *format, va_list ap), (format, ap))
-LOCKED(int, vfprintf, (FILE *f, const char *format, va_list ap), (f, format, ap))
-LOCKED(int, vdprintf, (int fd, const char *format, va_list ap), (fd, format, ap))
-LOCKED(int, __vprintf_chk, (int flag, const char *format, va_list ap), (flag, format, ap))
-LOCKED(int, __vfprintf_chk, (FILE *f, int flag, const char *format, va_list ap), (f, flag, format, ap))
-LOCKED(int, __vdprintf_chk, (int fd, int flag, const char *format, va_list ap), (fd, flag, format, ap))
-LOCKED(int, vwprintf, (const wchar_t *format, va_list ap), (format, ap))
-LOCKED(int, vfwprintf, (FILE *f, const wchar_t *format, va_list ap), (f, format, ap))
-LOCKED(int, __vwprintf_chk, (int flag, const wchar_t *format, va_list ap), (flag, format, ap))
-LOCKED(int, __vfwprintf_chk, (FILE *f, int flag, const wchar_t *format, va_list ap), (f, flag, format, ap))
+ON_STREAM(int, vprintf, (const char *format, va_list ap), (format, ap), stdout)
+ON_STREAM(int, vfprintf, (FILE *f, const char *format, va_list ap), (f, format, ap), f)
+ON_STREAM(int, vdprintf, (int fd, const char *format, va_list ap), (fd, format, ap), ANY_STREAM)
+ON_STREAM(int, __vprintf_chk, (int flag, const char *format, va_list ap), (flag, format, ap), stdout)
+ON_STREAM(int, __vfprintf_chk, (FILE *f, int flag, const char *format, va_list ap), (f, flag, format, ap), f)
+ON_STREAM(int, __vdprintf_chk, (int fd, int flag, const char *format, va_list ap),
+          (fd, flag, format, ap), ANY_STREAM)
+ON_STREAM(int, vwprintf, (const wchar_t *format, va_list ap), (format, ap), stdout)
+ON_STREAM(int, vfwprintf, (FILE *f, const wchar_t *format, va_list ap), (f, format, ap), f)
+ON_STREAM(int, __vwprintf_chk, (int flag, const wchar_t *format, va_list ap), (flag, format, ap), stdout)
+ON_STREAM(int, __vfwprintf_chk, (FILE *f, int flag, const wchar_t *format, va_list ap),
+          (f, flag, format, ap), f)
 READS_STREAM(int, vscanf, (const char *format, va_list ap), (format, ap), stdin, EOF)
 READS_STREAM(int, vfscanf, (FILE *f, const char *format, va_list ap), (f, format, ap), f, EOF)
 READS_STREAM(int, __isoc99_vscanf, (const char *format, va_list ap), (format, ap), stdin, EOF)
@@ -356,55 +360,39 @@ READS_STREAM(int, vwscanf, (const wchar_t *format, va_list ap), (format, ap), st
 READS_STREAM(int, vfwscanf, (FILE *f, const wchar_t *format, va_list ap), (f, format, ap), f, EOF)
 READS_STREAM(int, __isoc99_vwscanf, (const wchar_t *format, va_list ap), (format, ap), stdin, EOF)
 READS_STREAM(int, __isoc99_vfwscanf, (FILE *f, const wchar_t *format, va_list ap), (f, format, ap), f, EOF)
-LOCKED_VOID(vwarn, (const char *format, va_list ap), (format, ap))
-LOCKED_VOID(vwarnx, (const char *format, va_list ap), (format, ap))
+ON_STREAM_VOID(vwarn, (const char *format, va_list ap), (format, ap), stderr)
+ON_STREAM_VOID(vwarnx, (const char *format, va_list ap), (format, ap), stderr)
 
-/* a function with variable arguments, by its twin that takes a va_list; @last is the last named parameter */
-#define FORMATS(name, twin, params, args, last)                               \
-	WRAPPER int name params                                               \
-	{                                                                     \
-		struct stint *s_ = self();                                    \
-		va_list ap;                                                   \
-		int r_;                                                       \
-                                                                              \
-		va_start(ap, last);                                           \
-		if (unlikely(s_))                                             \
-			preempt_disable(s_);                                  \
-		r_ = REAL(twin) args;                                         \
-		if (unlikely(s_))                                             \
-			preempt_enable(s_, caller_address());                 \
-		va_end(ap);                                                   \
-		return r_;                                                    \
-	}
-
-FORMATS(printf, vprintf, (const char *format, ...), (format, ap), format)
-FORMATS(fprintf, vfprintf, (FILE *f, const char *format, ...), (f, format, ap), format)
-FORMATS(dprintf, vdprintf, (int fd, const char *format, ...), (fd, format, ap), format)
-FORMATS(__printf_chk, __vprintf_chk, (int flag, const char *format, ...), (flag, format, ap), format)
-FORMATS(__fprintf_chk, __vfprintf_chk, (FILE *f, int flag, const char *format, ...), (f, flag, format, ap), format)
-FORMATS(__dprintf_chk, __vdprintf_chk, (int fd, int flag, const char *format, ...), (fd, flag, format, ap), format)
-FORMATS(wprintf, vwprintf, (const wchar_t *format, ...), (format, ap), format)
-FORMATS(fwprintf, vfwprintf, (FILE *f, const wchar_t *format, ...), (f, format, ap), format)
-FORMATS(__wprintf_chk, __vwprintf_chk, (int flag, const wchar_t *format, ...), (flag, format, ap), format)
-FORMATS(__fwprintf_chk, __vfwprintf_chk, (FILE *f, int flag, const wchar_t *format, ...), (f, flag, format, ap),
+FORMATS(printf, stdout, vprintf, (const char *format, ...), (format, ap), format)
+FORMATS(fprintf, f, vfprintf, (FILE *f, const char *format, ...), (f, format, ap), format)
+FORMATS(dprintf, ANY_STREAM, vdprintf, (int fd, const char *format, ...), (fd, format, ap), format)
+FORMATS(__printf_chk, stdout, __vprintf_chk, (int flag, const char *format, ...), (flag, format, ap), format)
+FORMATS(__fprintf_chk, f, __vfprintf_chk, (FILE *f, int flag, const char *format, ...), (f, flag, format, ap), format)
+FORMATS(__dprintf_chk, ANY_STREAM, __vdprintf_chk, (int fd, int flag, const char *format, ...), (fd, flag, format, ap), format)
+FORMATS(wprintf, stdout, vwprintf, (const wchar_t *format, ...), (format, ap), format)
+FORMATS(fwprintf, f, vfwprintf, (FILE *f, const wchar_t *format, ...), (f, format, ap), format)
+FORMATS(__wprintf_chk, stdout, __vwprintf_chk, (int flag, const wchar_t *format, ...), (flag, format, ap), format)
+FORMATS(__fwprintf_chk, f, __vfwprintf_chk, (FILE *f, int flag, const wchar_t *format, ...), (f, flag, format, ap),
         format)
 /* the same for those that read @f */
 #define SCANS(name, f, twin, params, args, last)                              \
 	WRAPPER int name params                                               \
 	{                                                                     \
 		struct stint *s_ = self();                                    \
+		void *outer_ = NULL;                                          \
 		va_list ap;                                                   \
 		int r_;                                                       \
                                                                               \
-		if (unlikely(s_) && !has_input(f) && !await_input(s_, f))     \
-			return EOF;                                           \
+		if (unlikely(s_)) {                                           \
+			if (!has_input(f) && !await_input(s_, f))             \
+				return EOF;                                   \
+			outer_ = stream_enter(s_, f, caller_address());       \
+		}                                                             \
 		va_start(ap, last);                                           \
-		if (unlikely(s_))                                             \
-			preempt_disable(s_);                                  \
 		r_ = REAL(twin) args;                                         \
-		if (unlikely(s_))                                             \
-			preempt_enable(s_, caller_address());                 \
 		va_end(ap);                                                   \
+		if (unlikely(s_))                                             \
+			stream_leave(s_, f, outer_, caller_address());        \
 		return r_;                                                    \
 	}
 
@@ -421,15 +409,14 @@ SCANS(__isoc99_fwscanf, f, __isoc99_vfwscanf, (FILE *f, const wchar_t *format, .
 	WRAPPER void name(const char *format, ...)                            \
 	{                                                                     \
 		struct stint *s = self();                                     \
+		void *outer = unlikely(s) ? stream_enter(s, stderr, caller_address()) : NULL; \
 		va_list ap;                                                   \
                                                                               \
 		va_start(ap, format);                                         \
-		if (unlikely(s))                                              \
-			preempt_disable(s);                                   \
 		REAL(twin)(format, ap);                                       \
-		if (unlikely(s))                                              \
-			preempt_enable(s, caller_address());                  \
 		va_end(ap);                                                   \
+		if (unlikely(s))                                              \
+			stream_leave(s, stderr, outer, caller_address());     \
 	}
 
 WARNS(warn, vwarn)

@@ -20,7 +20,7 @@
 #include <unistd.h>
 #include <wchar.h>
 
-#include "await.h"
+#include "stream.h"
 #include "../ledger.h"
 #include "../sys.h"
 
@@ -139,15 +139,16 @@ static ssize_t line_into(struct stint *s, read_line *read, char **line, size_t *
 	WRAPPER ssize_t name(char **line, size_t *size, int delimiter, FILE *f)         \
 	{                                                                               \
 		struct stint *s = self();                                               \
+		void *outer;                                                            \
 		ssize_t r;                                                              \
                                                                                         \
 		if (likely(!s))                                                         \
 			return REAL(name)(line, size, delimiter, f);                    \
 		if (!has_input(f) && !await_input(s, f))                                \
 			return -1;                                                      \
-		preempt_disable(s);                                                     \
+		outer = stream_enter(s, f, caller_address());                           \
 		r = line_into(s, REAL(name), line, size, delimiter, f);                 \
-		preempt_enable(s, caller_address());                                    \
+		stream_leave(s, f, outer, caller_address());                            \
 		return r;                                                               \
 	}
 
@@ -157,14 +158,15 @@ READS_LINE(__getdelim)
 WRAPPER ssize_t getline(char **line, size_t *size, FILE *f)
 {
 	struct stint *s = self();
+	void *outer;
 	ssize_t r;
 
 	if (likely(!s))
 		return REAL(getline)(line, size, f);
 	if (!has_input(f) && !await_input(s, f))
 		return -1;
-	preempt_disable(s);
+	outer = stream_enter(s, f, caller_address());
 	r = line_into(s, REAL(getdelim), line, size, '\n', f);
-	preempt_enable(s, caller_address());
+	stream_leave(s, f, outer, caller_address());
 	return r;
 }

@@ -51,4 +51,53 @@ static inline void settle(void)
 	sleep_ns(20000000);
 }
 
+/* --- one waits for what another does afterwards --- */
+
+static int go[2];               /* a pipe: who waits writes when it is about to */
+static int other_ran;
+
+static inline void about_to_wait(void)
+{
+	CHECK_INT(write(go[1], "g", 1), ==, 1);
+}
+
+/* the one that ends the wait runs after the other has begun to wait, on the same worker if there is only one */
+static inline void after_it_waits(void)
+{
+	char c;
+
+	CHECK_INT(read(go[0], &c, 1), ==, 1);
+	sleep_ns(3000000);
+	__atomic_store_n(&other_ran, 1, __ATOMIC_RELEASE);
+}
+
+static inline void waited(void)
+{
+	CHECK_INT(__atomic_exchange_n(&other_ran, 0, __ATOMIC_ACQ_REL), ==, 1);
+}
+
+static inline void together(stint_fn *waits, stint_fn *acts, void *a, void *b)
+{
+	stint_thread_t *one, *other;
+
+	CHECK_INT(pipe(go), ==, 0);
+	one = thread(waits, a);
+	other = thread(acts, b);
+	joined(one);
+	joined(other);
+	close(go[0]);
+	close(go[1]);
+}
+
+/* How often a worker was brought in for one that sat in the kernel: all would end well that way, too, only later. */
+static inline uint64_t reliefs(void)
+{
+	struct stint_worker_stats stats;
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; !stint_worker_stats(i, &stats); i++)
+		sum += stats.reliefs;
+	return sum;
+}
+
 #endif

@@ -110,29 +110,6 @@ static void *yields(void *arg)
 
 /* --- one waits for what another does afterwards ---------------------------------------------------- */
 
-static int go[2];               /* a pipe: who waits writes when it is about to */
-static int other_ran;
-
-static void about_to_wait(void)
-{
-	CHECK_INT(write(go[1], "g", 1), ==, 1);
-}
-
-/* the one that ends the wait runs after the other has begun to wait, on the same worker if there is only one */
-static void after_it_waits(void)
-{
-	char c;
-
-	CHECK_INT(read(go[0], &c, 1), ==, 1);
-	sleep_ns(3000000);
-	__atomic_store_n(&other_ran, 1, __ATOMIC_RELEASE);
-}
-
-static void waited(void)
-{
-	CHECK_INT(__atomic_exchange_n(&other_ran, 0, __ATOMIC_ACQ_REL), ==, 1);
-}
-
 static pid_t child(int status)
 {
 	pid_t pid = fork();
@@ -395,19 +372,6 @@ static void *writes_lines(void *arg)
 
 /* -------------------------------------------------------------------------------------------------------------- */
 
-static void two(stint_fn *waits, stint_fn *acts, void *a, void *b)
-{
-	stint_thread_t *one, *other;
-
-	CHECK_INT(pipe(go), ==, 0);
-	one = thread(waits, a);
-	other = thread(acts, b);
-	joined(one);
-	joined(other);
-	close(go[0]);
-	close(go[1]);
-}
-
 static void files(void)
 {
 	struct flock record = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 10 };
@@ -420,7 +384,7 @@ static void files(void)
 	CHECK_INT(unlink(name), ==, 0);
 	CHECK_INT(flock(l.held, LOCK_EX), ==, 0);
 	CHECK_INT(fcntl(l.held, F_OFD_SETLK, &record), ==, 0);
-	two(waits_for_locks, gives_locks_back, &l, &l);
+	together(waits_for_locks, gives_locks_back, &l, &l);
 	close(l.held);
 	close(l.mine);
 }
@@ -439,7 +403,7 @@ static void queues(void)
 		mq_unlink(name);
 	CHECK_INT(q.sem, >=, 0);
 	CHECK_INT(q.msg, >=, 0);
-	two(waits_for_queues, fills_queues, &q, &q);
+	together(waits_for_queues, fills_queues, &q, &q);
 	CHECK_INT(semctl(q.sem, 0, IPC_RMID), ==, 0);
 	CHECK_INT(msgctl(q.msg, IPC_RMID, NULL), ==, 0);
 	if (q.mq >= 0)
@@ -453,7 +417,7 @@ static void lines(void)
 
 	CHECK_INT(pipe(fds), ==, 0);
 	f = fdopen(fds[0], "r");
-	two(reads_lines, writes_lines, f, (void *)(intptr_t)fds[1]);
+	together(reads_lines, writes_lines, f, (void *)(intptr_t)fds[1]);
 	fclose(f);
 	close(fds[1]);
 }
@@ -473,7 +437,7 @@ int main(void)
 		park_start(park_workers[i]);
 		time_passes();
 		puts("yields");
-		two(yields, yields, turns, turns);
+		together(yields, yields, turns, turns);
 		puts("children");
 		children();
 		puts("files");
@@ -481,7 +445,7 @@ int main(void)
 		puts("queues");
 		queues();
 		puts("signals");
-		two(waits_for_signals, sends_signals, NULL, NULL);
+		together(waits_for_signals, sends_signals, NULL, NULL);
 		puts("lines");
 		lines();
 		park_stop_all();
