@@ -124,6 +124,39 @@ static void replaced(unsigned workers, stint_fn *by, bool in_thread)
 	CHECK_INT(err, ==, 0);
 }
 
+static const struct stint_policy *named(const char *name)
+{
+	const struct stint_policy *p;
+
+	CHECK_INT(stint_policy_load(name, &p, NULL, 0), ==, 0);
+	return p;
+}
+
+static void policy_is(const char *name)
+{
+	struct stint_config now = { .size = sizeof(now) };
+
+	CHECK_INT(stint_config_get(&now), ==, 0);
+	CHECK_STR(now.policy, name);
+}
+
+/* by a thread among the others: a plug-in that nobody has loaded before, then a built-in one, and so on */
+static void *sets_plugin(void *arg)
+{
+	(void)arg;
+	for (size_t i = 0; i < ROUNDS; i++) {
+		const struct stint_policy *p = named(TEST_PLUGIN);
+
+		CHECK_STR(p->name, "lottery");
+		CHECK_INT(stint_policy_set(p), ==, 0);
+		policy_is("lottery");
+		stint_thread_sleep(STINT_US(200));
+		set(i);
+		policy_is(stint_policy_builtin(i % 6)->name);
+	}
+	return NULL;
+}
+
 /* one at a time: the second is told so, and each that was let in takes effect */
 static int refused, let_in;
 
@@ -225,14 +258,6 @@ static void *says(void *arg)
 	return arg;
 }
 
-static const struct stint_policy *named(const char *name)
-{
-	const struct stint_policy *p;
-
-	CHECK_INT(stint_policy_load(name, &p, NULL, 0), ==, 0);
-	return p;
-}
-
 static void decides(void)
 {
 	struct stint_config config = { .size = sizeof(config), .workers = 1, .policy = "rr", .quantum = STINT_US(200) };
@@ -257,6 +282,9 @@ static void decides(void)
 int main(void)
 {
 	test_watchdog();
+	replaced(3, sets_plugin, true);         /* first: the plug-in is not loaded yet */
+	replaced(1, sets_plugin, true);
+	replaced(2, sets_plugin, false);
 	replaced(1, sets, false);
 	replaced(3, sets, false);
 	replaced(3, sets, true);

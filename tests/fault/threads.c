@@ -194,23 +194,158 @@ static bool many_threads(enum sys_fault kind, int n)
 	return did;
 }
 
+/* --- another policy ------------------------------------------------------------------------------ */
+
+/* how far those that run meanwhile have come; each is seen to go on whatever became of the policy */
+#define CREW 8
+static long laps[CREW];
+static int leave;
+
+static void *runs(void *arg)
+{
+	long me = (long)arg;
+
+	while (!__atomic_load_n(&leave, __ATOMIC_ACQUIRE)) {
+		switch (__atomic_add_fetch(&laps[me], 1, __ATOMIC_RELEASE) % 3) {
+		case 0:
+			stint_thread_yield();
+			break;
+		case 1:
+			stint_thread_sleep(STINT_US(50));
+			break;
+		default:
+			spin_ns(20000);
+		}
+	}
+	return arg;
+}
+
+static void hire(stint_thread_t **crew)
+{
+	leave = 0;
+	for (long i = 0; i < CREW; i++)
+		CHECK_INT(stint_thread_create(&crew[i], NULL, runs, (void *)i), ==, 0);
+}
+
+static void crew_goes_on(void)
+{
+	for (int i = 0; i < CREW; i++) {
+		long before = __atomic_load_n(&laps[i], __ATOMIC_ACQUIRE);
+
+		while (__atomic_load_n(&laps[i], __ATOMIC_ACQUIRE) < before + 3)
+			sleep_ns(100000);
+	}
+}
+
+static void dismiss(stint_thread_t **crew)
+{
+	void *result;
+
+	__atomic_store_n(&leave, 1, __ATOMIC_RELEASE);
+	for (long i = 0; i < CREW; i++) {
+		CHECK_INT(stint_thread_join(crew[i], &result), ==, 0);
+		CHECK_INT((long)result, ==, i);
+	}
+}
+
+static void policy_is(const char *name)
+{
+	struct stint_config now = { .size = sizeof(now) };
+
+	CHECK_INT(stint_config_get(&now), ==, 0);
+	CHECK_STR(now.policy, name);
+}
+
+/* a policy that counts its queues, and may not be able to make the n-th; the rest is a built-in one's */
+static const struct stint_policy *original;
+static int queues, made, fails_at;
+#define BIG_QUEUE (1 << 18)     /* so that one that is left behind is seen */
+
+static int counting_init(void *rq, stint_ns quantum)
+{
+	if (++made == fails_at)
+		return ENOSPC;
+	queues++;
+	return original->init ? original->init(rq, quantum) : 0;
+}
+
+/* by the workers */
+static void counting_fini(void *rq)
+{
+	if (original->fini)
+		original->fini(rq);
+	__atomic_sub_fetch(&queues, 1, __ATOMIC_RELEASE);
+}
+
+static struct stint_policy counting(size_t builtin)
+{
+	struct stint_policy p = *stint_policy_builtin(builtin);
+
+	original = stint_policy_builtin(builtin);
+	p.name = "counting";
+	p.rq_size += BIG_QUEUE;
+	p.init = counting_init;
+	p.fini = counting_fini;
+	made = queues = fails_at = 0;
+	return p;
+}
+
+/* for want of something: what was made is given back, all run on under the policy that they had, and the next try works */
 static bool policy_set(enum sys_fault kind, int n)
 {
-	stint_thread_t *t;
+	struct stint_policy p = counting(1);
+	stint_thread_t *crew[CREW];
+	size_t heap;
 	bool did;
 	int err;
 
 	CHECK_INT(stint_start(&config), ==, 0);
-	CHECK_INT(stint_thread_create(&t, NULL, sleeps, NULL), ==, 0);
+	policy_is("fair");
+	hire(crew);
+	crew_goes_on();
+	heap = heap_in_use();
 	sys_fault_after[kind] = n;
-	err = stint_policy_set(stint_policy_builtin(1));
+	err = stint_policy_set(&p);
 	did = happened(kind);
-	CHECK(did ? err == ENOMEM : !err);
+	CHECK_INT(err, ==, did ? ENOMEM : 0);
+	policy_is(did ? "fair" : "counting");
+	CHECK_INT(__atomic_load_n(&queues, __ATOMIC_ACQUIRE), ==, did ? 0 : (int)config.workers);
+	if (did)
+		CHECK_INT(heap_in_use(), <, heap + BIG_QUEUE);
+	crew_goes_on();
 	CHECK_INT(stint_policy_set(stint_policy_builtin(2)), ==, 0);
-	CHECK_INT(stint_thread_join(t, NULL), ==, 0);
+	CHECK_INT(__atomic_load_n(&queues, __ATOMIC_ACQUIRE), ==, 0);
+	policy_is(stint_policy_builtin(2)->name);
+	crew_goes_on();
+	dismiss(crew);
 	threads_work();
 	stop();
 	return did;
+}
+
+/* the same where the policy itself has something against it */
+static bool policy_refuses(enum sys_fault unused, int n)
+{
+	struct stint_policy p = counting(2);
+	stint_thread_t *crew[CREW];
+	int err;
+
+	(void)unused;
+	CHECK_INT(stint_start(&config), ==, 0);
+	hire(crew);
+	fails_at = n;
+	err = stint_policy_set(&p);
+	CHECK_INT(err, ==, n <= (int)config.workers ? ENOSPC : 0);
+	policy_is(err ? "fair" : "counting");
+	CHECK_INT(__atomic_load_n(&queues, __ATOMIC_ACQUIRE), ==, err ? 0 : (int)config.workers);
+	crew_goes_on();
+	fails_at = 0;
+	CHECK_INT(stint_policy_set(&p), ==, 0);
+	crew_goes_on();
+	dismiss(crew);
+	stop();
+	CHECK_INT(queues, ==, 0);
+	return err;
 }
 
 /* a cleanup that there is no memory for is not there, and the rest of the thread goes on */
@@ -333,7 +468,9 @@ int main(void)
 		in_a_child(later_start, (enum sys_fault)kind, "later start");
 	in_a_child(many_threads, SYS_MALLOC, "200 threads");
 	in_a_child(many_threads, SYS_MMAP, "200 threads");
-	in_a_child(policy_set, SYS_MALLOC, "another policy");
+	for (int kind = 0; kind < SYS_FAULTS; kind++)
+		in_a_child(policy_set, (enum sys_fault)kind, "another policy");
+	in_a_child(policy_refuses, SYS_MALLOC, "a policy that refuses");
 	in_a_child(in_a_thread, SYS_MALLOC, "in a thread");
 	in_a_child(few_descriptors, SYS_MALLOC, "few descriptors");
 	in_a_child(leaks_nothing, SYS_MALLOC, "again and again");
