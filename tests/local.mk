@@ -77,6 +77,7 @@ interpose_tests = \
 	tests/interpose/getopt \
 	tests/interpose/handles \
 	tests/interpose/locks \
+	tests/interpose/lot \
 	tests/interpose/overdue \
 	tests/interpose/park_fd \
 	tests/interpose/park_lock \
@@ -215,6 +216,9 @@ tests_interpose_overdue_CPPFLAGS = $(CORE_CPPFLAGS)
 tests_interpose_overdue_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)
 tests_interpose_overdue_LDADD = $(CORE_OBJECTS)
 tests_interpose_locks_LDADD = libstint.la
+tests_interpose_lot_CPPFLAGS = $(CORE_CPPFLAGS)
+tests_interpose_lot_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)
+tests_interpose_lot_LDADD = $(CORE_OBJECTS)
 noinst_HEADERS += tests/interpose/park.h
 tests_interpose_park_fd_LDADD = libstint.la -lutil
 tests_interpose_park_lock_LDADD = libstint.la
