@@ -6,6 +6,9 @@
  * thread variables and all, that main() saw. In between, outside, it takes locks of the C library's that a stopped call must
  * not have left: the heap's and stdout's. Where one is held the process is ended with status 99.
  *
+ * Outside all signals are blocked. Else one that the program has just blocked, to look whether it has come and then to wait for it
+ * with sigsuspend(), could be handled in between, while the call is stopped, and be waited for for ever.
+ *
  *      STINT_SLICE_US          how long a slice is; 200
  *      STINT_SLICE_REPORT      a file to which each process appends a line at its end: its name, how often its main() was
  *                              stopped, and how often a stop was put off
@@ -15,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +40,7 @@ int __libc_start_main(main_fn *main, int argc, char **argv, void (*init)(void), 
 static main_fn *program_main;
 static int program_argc;
 static char **program_argv, **program_envp;
+static sigset_t program_mask;
 static stint_t *call;
 static unsigned long stops;
 
@@ -102,6 +107,7 @@ static void look_around(void)
 static void *run_main(void *arg)
 {
 	call = stint_self();
+	pthread_sigmask(SIG_SETMASK, &program_mask, NULL);
 	exit(program_main(program_argc, program_argv, program_envp));
 	return arg;
 }
@@ -112,12 +118,15 @@ static int sliced_main(int argc, char **argv, char **envp)
 		.size = sizeof(attr), .name = program_invocation_short_name, .stack_size = stack_size()
 	};
 	stint_ns slice = STINT_US(slice_us());
+	sigset_t all;
 	stint_t *s;
 
 	program_argc = argc;
 	program_argv = argv;
 	program_envp = envp;
 	pthread_atfork(NULL, NULL, forget_count);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &program_mask);
 	s = stint_launch_with(&attr, run_main, NULL, slice);
 	if (!s)
 		broken("stint_launch_with", errno);
