@@ -13,7 +13,6 @@
 #define _GNU_SOURCE
 #include "poller.h"
 
-#include <linux/futex.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -26,6 +25,7 @@
 #define CHUNK 1024
 #define CHUNKS 1024
 #define EVENTS 128
+#define FEW_EVENTS 16           /* on a thread's stack */
 #define WAKE_EVENT UINT64_MAX
 #define INTEREST (EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET)
 #define ENDS (EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)      /* there may be something to read without another edge */
@@ -44,7 +44,7 @@ struct entry {
 
 static struct entry *chunks[CHUNKS];    /* published with release */
 static int set = -1, wake_fd = -1;
-static int claimed;
+static bool claimed;            /* by a worker that sleeps in the set */
 static unsigned modes = 1;              /* how often some descriptor's modes have changed */
 
 static struct entry *find(int fd)
@@ -156,7 +156,7 @@ static void forget_all(void)
 		if (chunks[i])
 			memset(chunks[i], 0, CHUNK * sizeof(struct entry));
 	set = wake_fd = -1;
-	claimed = 0;
+	claimed = false;
 }
 
 void poller_fini(void)
@@ -318,25 +318,24 @@ static void drain_wake_fd(void)
 }
 
 /* Before Linux 5.11, and under valgrind, the wait is in milliseconds, rounded up. */
-static long take_events(struct epoll_event *events, uint64_t deadline)
+static long take_events(struct epoll_event *events, int most, uint64_t deadline)
 {
 	uint64_t now = deadline && deadline != NEVER ? clock_now() : 0;
 	stint_ns span = deadline > now && deadline != NEVER ? clock_ns(deadline - now) + 1 : 0, ms;
 	struct timespec ts = { span / 1000000000, span % 1000000000 };
 	long n;
 
-	n = arch_syscall(SYS_epoll_pwait2, set, (long)events, EVENTS, (long)(deadline == NEVER ? NULL : &ts), 0, 0);
+	n = arch_syscall(SYS_epoll_pwait2, set, (long)events, most, (long)(deadline == NEVER ? NULL : &ts), 0, 0);
 	if (n != -ENOSYS)
 		return n;
 	ms = (span + 999999) / 1000000;
-	return sys_raw(SYS_epoll_wait, set, events, EVENTS, deadline == NEVER ? -1 : ms > INT32_MAX ? INT32_MAX : ms);
+	return sys_raw(SYS_epoll_wait, set, events, most, deadline == NEVER ? -1 : ms > INT32_MAX ? INT32_MAX : ms);
 }
 
-struct stint_thread *poller_poll(uint64_t deadline, bool *woken)
+/* the threads that @n events make ready, in the order of these */
+static struct stint_thread *handle(const struct epoll_event *events, long n, bool *woken)
 {
-	struct epoll_event events[EVENTS];
 	struct stint_thread *list = NULL, *back = NULL, *next;
-	long n = take_events(events, deadline);
 
 	*woken = false;
 	for (long i = 0; i < n; i++) {
@@ -347,12 +346,33 @@ struct stint_thread *poller_poll(uint64_t deadline, bool *woken)
 			happened(events[i].data.u64, events[i].events, &list);
 		}
 	}
-	for (; list; list = next) {     /* in the order of the events */
+	for (; list; list = next) {
 		next = list->next;
 		list->next = back;
 		back = list;
 	}
 	return back;
+}
+
+struct stint_thread *poller_poll(uint64_t deadline, bool *woken)
+{
+	struct epoll_event events[EVENTS];
+
+	return handle(events, take_events(events, EVENTS, deadline), woken);
+}
+
+struct stint_thread *poller_look(bool *any)
+{
+	struct epoll_event events[FEW_EVENTS];
+	long n = take_events(events, FEW_EVENTS, 0);
+	struct stint_thread *list;
+	bool woken;
+
+	*any = n > 0;
+	list = handle(events, n, &woken);
+	if (unlikely(woken))
+		poller_wake();
+	return list;
 }
 
 void poller_wake(void)
@@ -362,35 +382,19 @@ void poller_wake(void)
 	sys_raw(SYS_write, wake_fd, &one, sizeof(one), 0);
 }
 
-/* claimed: 0: nobody has it; 1: a worker; 2: and the watch waits for it to be given up */
 bool poller_claim(void)
 {
-	int none = 0;
-
-	return __atomic_compare_exchange_n(&claimed, &none, 1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+	return !__atomic_load_n(&claimed, __ATOMIC_RELAXED) && !__atomic_exchange_n(&claimed, true, __ATOMIC_ACQ_REL);
 }
 
 void poller_release(void)
 {
-	if (__atomic_exchange_n(&claimed, 0, __ATOMIC_ACQ_REL) == 2)
-		sys_wake(&claimed);
+	__atomic_store_n(&claimed, false, __ATOMIC_RELEASE);
 }
 
 bool poller_claimed(void)
 {
 	return __atomic_load_n(&claimed, __ATOMIC_ACQUIRE);
-}
-
-void poller_wait_unclaimed(const int *stopping)
-{
-	struct timespec ts = { 0, 100000000 };
-	int one = 1;
-
-	while (!__atomic_load_n(stopping, __ATOMIC_ACQUIRE) && __atomic_load_n(&claimed, __ATOMIC_ACQUIRE)) {
-		one = 1;
-		if (__atomic_compare_exchange_n(&claimed, &one, 2, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) || one == 2)
-			sys_raw(SYS_futex, &claimed, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 2, &ts);
-	}
 }
 
 /* --- closing ----------------------------------------------------------------------------------- */

@@ -81,10 +81,11 @@ void poller_closed_range(unsigned lo, unsigned hi);
 bool poller_claim(void);
 void poller_release(void);
 bool poller_claimed(void);
-void poller_wait_unclaimed(const int *stopping);        /* until nobody has it, or about that */
 
 /* wait at most until @deadline (cycles; 0: do not wait) for events; threads that became ready, by next. @woken: by the other */
 struct stint_thread *poller_poll(uint64_t deadline, bool *woken);
+/* a few of those that there are, without waiting; on a thread's stack, in the handler at the end of a turn, too */
+struct stint_thread *poller_look(bool *any);
 void poller_wake(void);                 /* one who is in poller_poll() returns, or the next one at once */
 
 #endif

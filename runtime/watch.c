@@ -3,19 +3,23 @@
  *
  * A worker that has nothing to do waits for descriptors itself. While all run threads, the watch waits for them: the kernel wakes
  * it at once, however long the running threads' turns last. What becomes ready it puts into the inboxes, where the workers find it
- * when they switch next. Those who have not done so GRACE_NS later run threads that compute, and are kicked: then the policy is
- * asked whether the newcomer displaces the running thread.
+ * when they switch next. Those who have not been in their queue for GRACE_NS, or are not GRACE_NS later, run threads that compute,
+ * and are kicked: then the policy is asked whether the newcomer displaces the running thread.
  *
  * The kernel wakes the one who came last to an epoll set, so while a worker sleeps there, the watch behind it is not woken. If it is
- * all the same (the worker came first), it hands over what it got, passes a wake-up on, and waits on a word until the worker has
- * left.
+ * all the same (the worker came first), it hands over what it got, wakes the worker, and passes a wake-up on that was not meant for
+ * it. Rejected: to wait on a word until the worker has left. Who is woken then has just slept while nobody ran, so it owes the
+ * kernel time, does not get its CPU, and is not in the set either for as long as a thread computes.
  *
  * "At once" has to be asked for: the kernel lets a worker that computes finish its own slice, some 3 ms, before a thread that
  * wakes up gets its CPU, unless that one has shorter slices. So the watch has slices of SLICE_NS (Linux 6.12; older kernels pay no
  * heed). It needs no privilege, and the watch gets no more of the CPU for it.
  *
- * Under full load, workers switch all the time and would have looked themselves; there the watch only costs. So whenever it
- * finds that nobody had to be kicked, it stays away for longer, up to AWAY_MAX_NS; and comes back at once after it had to.
+ * Where it is not let run all the same, the worker finds its events at its next tick, and gives way to it (worker.c).
+ *
+ * Where there is much to do, workers switch all the time and would have looked themselves; there the watch only costs, most of all those
+ * who have to wake it. So when it finds that nobody had to be kicked, and that the workers switch often, it stays away for longer, up to
+ * AWAY_MAX_NS; and comes back at once after it had to.
  */
 #define _GNU_SOURCE
 #define _LGPL_SOURCE
@@ -26,11 +30,13 @@
 #include <time.h>
 
 #include "clock.h"
+#include "idle.h"
 #include "poller.h"
 #include "sys.h"
 #include "worker.h"
 
 #define GRACE_NS 50000
+#define OFTEN_NS 40000          /* a worker that switches so often */
 #define AWAY_MAX_NS 1000000
 #define SLICE_NS 100000         /* the least that there is */
 #define PR_SET_TIMERSLACK 29
@@ -39,6 +45,7 @@
 static pthread_t thread;
 static bool running;
 static int stopping;
+static uint64_t grace_cycles, often_cycles;
 
 static void pass(stint_ns span)
 {
@@ -47,25 +54,62 @@ static void pass(stint_ns span)
 	sys_raw(SYS_nanosleep, &ts, NULL, 0, 0);
 }
 
-static bool inbox_full(struct worker *w)
+/* it has not looked into its inbox yet */
+static bool is_late(struct worker *w)
 {
-	return !cds_wfcq_empty(&w->inbox_head, &w->inbox_tail);
+	return !cds_wfcq_empty(&w->inbox_head, &w->inbox_tail) && !__atomic_load_n(&w->asleep, __ATOMIC_RELAXED);
 }
 
-/* whether anybody had to be kicked */
-static bool kick_those_who_compute(void)
+/* it runs a thread, and has not been in its queue for so long that it will hardly be there at once */
+static bool computes(struct worker *w, uint64_t now)
 {
+	return w->policy->flags & STINT_POLICY_TIMED && __atomic_load_n(&w->running, __ATOMIC_RELAXED) &&
+	       (int64_t)(now - __atomic_load_n(&w->now_cycles, __ATOMIC_RELAXED)) > (int64_t)grace_cycles;
+}
+
+/* Whether anybody had to be kicked. @late: whether others are late, who may only need a moment. */
+static bool kick_those_who_compute(bool *late)
+{
+	uint64_t now = clock_now();
 	bool any = false;
 
+	*late = false;
 	for (unsigned i = 0; i < nworkers; i++) {
 		struct worker *w = workers[i];
 
-		if (inbox_full(w) && !__atomic_load_n(&w->asleep, __ATOMIC_RELAXED)) {
+		if (!is_late(w))
+			continue;
+		if (computes(w, now)) {
 			worker_kick(w);
 			any = true;
+		} else {
+			*late = true;
 		}
 	}
 	return any;
+}
+
+static bool kick_those_who_are_late(void)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < nworkers; i++)
+		if (is_late(workers[i])) {
+			worker_kick(workers[i]);
+			any = true;
+		}
+	return any;
+}
+
+/* whether the workers have switched so often since this was last asked that they look themselves soon enough */
+static bool often_there(void)
+{
+	static uint64_t asked, switched;
+	uint64_t now = clock_now(), n = idle_switched(), turns = n - switched, span = now - asked;
+
+	asked = now;
+	switched = n;
+	return turns * often_cycles > span * nworkers;
 }
 
 /* Where the program runs under another policy of the kernel's than the default one, it knows what it wants. */
@@ -85,27 +129,36 @@ static void ask_for_short_slices(void)
 	sys_raw(SYS_sched_setattr, 0, &attr, 0, 0);
 }
 
+/* @list is ready. @pause: give others a moment in any case. Whether anybody had to be kicked. */
+static bool hand_over(struct stint_thread *list, bool pause)
+{
+	bool late, any;
+
+	workers_hand_out(list);
+	any = kick_those_who_compute(&late);
+	if (late || pause) {
+		pass(GRACE_NS);
+		any |= kick_those_who_are_late();
+	}
+	return any;
+}
+
 static void *watch_main(void *arg)
 {
+	struct stint_thread *list;
 	stint_ns away = 0;
-	bool woken;
+	bool woken, others;
 
 	(void)arg;
 	sys_raw(SYS_prctl, PR_SET_NAME, "stint-watch", 0, 0);
 	sys_raw(SYS_prctl, PR_SET_TIMERSLACK, 1, 0, 0);
 	ask_for_short_slices();
 	while (!__atomic_load_n(&stopping, __ATOMIC_ACQUIRE)) {
-		struct stint_thread *list;
-
-		poller_wait_unclaimed(&stopping);
 		list = poller_poll(NEVER, &woken);
-		if (woken && poller_claimed())
-			poller_wake();          /* it was meant for the worker there */
-		if (!list)
-			continue;
-		workers_hand_out(list);
-		pass(GRACE_NS);
-		if (kick_those_who_compute()) {
+		others = woken && poller_claimed();
+		if (others)
+			poller_wake();          /* it was meant for the worker there, who must have the time to take it */
+		if (hand_over(list, others) || !list || !often_there()) {
 			away = 0;
 			continue;
 		}
@@ -123,6 +176,8 @@ int watch_start(void)
 	int err;
 
 	stopping = 0;
+	grace_cycles = clock_cycles(GRACE_NS);
+	often_cycles = clock_cycles(OFTEN_NS);
 	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof(old));
 	err = sys_fault(SYS_THREAD_CREATE) ? EAGAIN : sys.pthread_create(&thread, NULL, watch_main, NULL);
 	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof(old));

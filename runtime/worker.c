@@ -24,6 +24,7 @@
 #include "clock.h"
 #include "idle.h"
 #include "monitor.h"
+#include "poller.h"
 #include "preempt.h"
 #include "relief.h"
 #include "replace.h"
@@ -290,12 +291,27 @@ bool worker_others_ready(const struct stint *root)
 
 /* --- the end of a turn ------------------------------------------------------------------------- */
 
+/*
+ * The watch has been woken for what is found here, and has not come to run: its CPU is ours, and the kernel thinks that it has had its
+ * share. Let it run now, or it stays like this, and is not woken for anything, until the kernel's own tick some milliseconds later.
+ */
+static void look_for_events(void)
+{
+	bool any;
+
+	worker_ready_all(poller_look(&any));
+	if (any)
+		sys_raw(SYS_sched_yield, 0, 0, 0, 0);
+}
+
 static bool turn_over(struct stint *s, uint64_t now)
 {
 	struct worker *w = s->kt->worker;
 	struct stint_thread *t = thread_of(s);
 	bool over;
 
+	if (!poller_claimed() && !__atomic_load_n(&w->kt->kicked, __ATOMIC_RELAXED))
+		look_for_events();
 	runq_lock(w);
 	runq_clock_locked(w);
 	runq_collect_locked(w);
