@@ -13,6 +13,7 @@
 #define _GNU_SOURCE
 #include "poller.h"
 
+#include <linux/futex.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -44,7 +45,7 @@ struct entry {
 
 static struct entry *chunks[CHUNKS];    /* published with release */
 static int set = -1, wake_fd = -1;
-static bool claimed;            /* by a worker that sleeps in the set */
+static int claimed;             /* by a worker that sleeps in the set */
 static unsigned modes = 1;              /* how often some descriptor's modes have changed */
 
 static struct entry *find(int fd)
@@ -156,7 +157,7 @@ static void forget_all(void)
 		if (chunks[i])
 			memset(chunks[i], 0, CHUNK * sizeof(struct entry));
 	set = wake_fd = -1;
-	claimed = false;
+	claimed = 0;
 }
 
 void poller_fini(void)
@@ -382,19 +383,35 @@ void poller_wake(void)
 	sys_raw(SYS_write, wake_fd, &one, sizeof(one), 0);
 }
 
+/* claimed: 0: nobody has it; 1: a worker; 2: and the watch waits for it to be given up */
 bool poller_claim(void)
 {
-	return !__atomic_load_n(&claimed, __ATOMIC_RELAXED) && !__atomic_exchange_n(&claimed, true, __ATOMIC_ACQ_REL);
+	int none = 0;
+
+	return __atomic_compare_exchange_n(&claimed, &none, 1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
 void poller_release(void)
 {
-	__atomic_store_n(&claimed, false, __ATOMIC_RELEASE);
+	if (__atomic_exchange_n(&claimed, 0, __ATOMIC_ACQ_REL) == 2)
+		sys_wake(&claimed);
 }
 
 bool poller_claimed(void)
 {
 	return __atomic_load_n(&claimed, __ATOMIC_ACQUIRE);
+}
+
+void poller_wait_unclaimed(const int *stopping)
+{
+	struct timespec ts = { 0, 100000000 };
+	int one;
+
+	while (!__atomic_load_n(stopping, __ATOMIC_ACQUIRE) && __atomic_load_n(&claimed, __ATOMIC_ACQUIRE)) {
+		one = 1;
+		if (__atomic_compare_exchange_n(&claimed, &one, 2, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) || one == 2)
+			sys_raw(SYS_futex, &claimed, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 2, &ts);
+	}
 }
 
 /* --- closing ----------------------------------------------------------------------------------- */

@@ -337,6 +337,8 @@ struct stint_thread *runq_take_half(struct worker *v)
 {
 	struct stint_thread *list = NULL, **end = &list;
 	unsigned ready = __atomic_load_n(&v->ready, __ATOMIC_RELAXED), n;
+	struct stint_task *task;
+	stint_ns now;
 
 	if (!ready)
 		return NULL;
@@ -351,11 +353,8 @@ struct stint_thread *runq_take_half(struct worker *v)
 	if (!runq_trylock_other(v))
 		return NULL;
 	n = v->ready > 1 ? v->ready / 2 : v->ready;
-	for (n = n < STEAL_MAX ? n : STEAL_MAX; n; n--) {
-		struct stint_task *task = v->policy->balance(v->rq, runq_now_locked(v));
-
-		if (!task)
-			break;
+	now = runq_now_locked(v);
+	for (n = n < STEAL_MAX ? n : STEAL_MAX; n && (task = v->policy->balance(v->rq, now)); n--) {
 		v->ready--;
 		v->stats.stolen++;
 		*end = thread_of_task(task);

@@ -7,9 +7,10 @@
  * and are kicked: then the policy is asked whether the newcomer displaces the running thread.
  *
  * The kernel wakes the one who came last to an epoll set, so while a worker sleeps there, the watch behind it is not woken. If it is
- * all the same (the worker came first), it hands over what it got, wakes the worker, and passes a wake-up on that was not meant for
- * it. Rejected: to wait on a word until the worker has left. Who is woken then has just slept while nobody ran, so it owes the
- * kernel time, does not get its CPU, and is not in the set either for as long as a thread computes.
+ * all the same (the worker came first), it hands over what it got, and wakes the worker. A wake-up that was meant for the worker it
+ * passes on, and waits on a word until that one has left, so that it comes before it the next time. Rejected: to wait like this
+ * whenever a worker sleeps there. Who is woken then has just slept while nobody ran, so it owes the kernel time, does not get its CPU,
+ * and is not in the set either for as long as a thread computes.
  *
  * "At once" has to be asked for: the kernel lets a worker that computes finish its own slice, some 3 ms, before a thread that
  * wakes up gets its CPU, unless that one has shorter slices. So the watch has slices of SLICE_NS (Linux 6.12; older kernels pay no
@@ -157,7 +158,11 @@ static void *watch_main(void *arg)
 		list = poller_poll(NEVER, &woken);
 		others = woken && poller_claimed();
 		if (others)
-			poller_wake();          /* it was meant for the worker there, who must have the time to take it */
+			poller_wake();          /* the worker there must have the time to take it, or we do so again */
+		if (others && !list) {
+			poller_wait_unclaimed(&stopping);
+			continue;
+		}
 		if (hand_over(list, others) || !list || !often_there()) {
 			away = 0;
 			continue;
