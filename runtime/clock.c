@@ -27,7 +27,7 @@ bool clock_use_tsc;
 static struct sample first;
 uint64_t clock_cycles_per_ns = (uint64_t)1 << CLOCK_SHIFT;
 uint64_t clock_refine_at = UINT64_MAX;
-static uint64_t ns_per_cycle = (uint64_t)1 << CLOCK_SHIFT;      /* relaxed, as the other two */
+uint64_t clock_ns_per_cycle = (uint64_t)1 << CLOCK_SHIFT;      /* relaxed, as the other two */
 
 uint64_t clock_fallback(void)
 {
@@ -80,7 +80,7 @@ static void set_rate(const struct sample *second)
 
 	__atomic_store_n(&clock_cycles_per_ns, (uint64_t)(((unsigned __int128)(cycles + doubt) << CLOCK_SHIFT) / ns),
 	                 __ATOMIC_RELAXED);
-	__atomic_store_n(&ns_per_cycle, (uint64_t)(((unsigned __int128)ns << CLOCK_SHIFT) / cycles), __ATOMIC_RELAXED);
+	__atomic_store_n(&clock_ns_per_cycle, (uint64_t)(((unsigned __int128)ns << CLOCK_SHIFT) / cycles), __ATOMIC_RELAXED);
 	__atomic_store_n(&clock_refine_at, second->cycles + 2 * cycles, __ATOMIC_RELAXED);
 }
 
@@ -102,11 +102,4 @@ void clock_refine(void)
 	struct sample second = sample();
 
 	set_rate(&second);
-}
-
-stint_ns clock_ns(uint64_t cycles)
-{
-	unsigned __int128 ns = ((unsigned __int128)cycles * __atomic_load_n(&ns_per_cycle, __ATOMIC_RELAXED)) >> CLOCK_SHIFT;
-
-	return ns > INT64_MAX ? INT64_MAX : (stint_ns)ns;
 }

@@ -28,7 +28,7 @@ static inline uint64_t clock_now(void)
 }
 
 #define CLOCK_SHIFT 32
-extern uint64_t clock_cycles_per_ns;    /* 32.32 fixed point; relaxed: each value is right by itself */
+extern uint64_t clock_cycles_per_ns, clock_ns_per_cycle;        /* 32.32 fixed point; relaxed: each value is right by itself */
 extern uint64_t clock_refine_at;        /* cycles; relaxed: two that refine at once do the same */
 void clock_refine(void);
 
@@ -42,7 +42,14 @@ static inline uint64_t clock_cycles(stint_ns span)
 	return span == STINT_FOREVER || c > UINT64_MAX ? UINT64_MAX : (uint64_t)c;
 }
 
-stint_ns clock_ns(uint64_t cycles);             /* rounds down, saturates */
+/* rounds down, saturates */
+static inline stint_ns clock_ns(uint64_t cycles)
+{
+	unsigned __int128 ns = (unsigned __int128)cycles * __atomic_load_n(&clock_ns_per_cycle, __ATOMIC_RELAXED);
+
+	ns >>= CLOCK_SHIFT;
+	return ns > INT64_MAX ? INT64_MAX : (stint_ns)ns;
+}
 
 /* now + span, NEVER where that is beyond the end of time */
 static inline uint64_t clock_after(uint64_t now, uint64_t cycles)

@@ -93,14 +93,11 @@ void runq_begin_turn_locked(struct worker *w, struct stint_task *task, stint_ns 
 }
 
 /* The clock is read only where the timer must be armed. A turn_end that was kept and has passed is not this thread's. */
-void runq_ensure_tick_locked(struct worker *w, struct stint_thread *t, struct stint *leaf)
+void runq_arm_tick_locked(struct worker *w, struct stint_thread *t, struct stint *leaf)
 {
 	struct kthread *kt = w->kt;
-	uint64_t now;
+	uint64_t now = clock_now();
 
-	if (likely(kt->armed <= kthread_due(kt, leaf)))
-		return;
-	now = clock_now();
 	if (w->turn_end <= now && kt->turn_end && !w->displaced) {
 		if (w->ready && w->policy->slice)
 			runq_begin_turn_locked(w, &t->task, runq_now_locked(w));

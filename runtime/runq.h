@@ -99,8 +99,15 @@ static inline void runq_offer_later(struct worker *w)
 }
 
 void runq_begin_turn_locked(struct worker *w, struct stint_task *task, stint_ns now);
-void runq_ensure_tick_locked(struct worker *w, struct stint_thread *t, struct stint *leaf);
+void runq_arm_tick_locked(struct worker *w, struct stint_thread *t, struct stint *leaf);
 bool runq_turn_over_locked(struct worker *w, struct stint_thread *t, uint64_t now);    /* the policy is asked */
+
+/* the timer is to fire when @leaf, which runs next, is to be looked at, or before */
+static inline void runq_ensure_tick_locked(struct worker *w, struct stint_thread *t, struct stint *leaf)
+{
+	if (unlikely(w->kt->armed > kthread_due(w->kt, leaf)))
+		runq_arm_tick_locked(w, t, leaf);
+}
 
 /* somebody waits, or the running one has just begun: see that its turn has an end */
 static inline void runq_limit_turn_locked(struct worker *w, struct stint_task *task, stint_ns now)

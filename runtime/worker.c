@@ -154,7 +154,7 @@ static struct stint *back_in_calls(struct stint *s, struct kthread *kt)
 }
 
 /* @t goes on, here: what to switch to. It is out of the queue. */
-static const struct arch_context *run_locked(struct worker *w, struct stint_thread *t, stint_ns now)
+static inline const struct arch_context *run_locked(struct worker *w, struct stint_thread *t, stint_ns now)
 {
 	struct stint *s = stint_of(t), *leaf = s;
 	struct kthread *kt = w->kt;
@@ -188,7 +188,7 @@ set:
 }
 
 /* for the running thread @t, which leaves as @how says: tell the policy */
-static stint_ns file_leaving_locked(struct worker *w, struct stint_thread *t, int how)
+static inline stint_ns file_leaving_locked(struct worker *w, struct stint_thread *t, int how)
 {
 	stint_ns now = runq_now_locked(w);
 
@@ -244,9 +244,8 @@ static const struct arch_context *left(struct stint *s, int how)
 	return &w->native;
 }
 
-void worker_arrived(void)
+static inline void arrived(struct worker *w)
 {
-	struct worker *w = worker_here();
 	struct stint_thread *prev = w->prev, *gone = w->gone;
 
 	w->prev = w->gone = NULL;
@@ -255,6 +254,11 @@ void worker_arrived(void)
 	runq_unlock(w);
 	if (unlikely(gone != NULL))
 		thread_free(gone, w->kt);
+}
+
+void worker_arrived(void)
+{
+	arrived(worker_here());
 }
 
 static bool starts_or_native(const struct arch_context *to, const struct worker *w)
@@ -278,15 +282,7 @@ void worker_leave(struct stint *s, struct stint *root, int how)
 		arch_switch(&s->ctx, to);       /* it ends by a return, which then is the one that is predicted */
 	else
 		arch_switch_alike(&s->ctx, to);
-	worker_arrived();
-}
-
-bool worker_others_ready(const struct stint *root)
-{
-	struct worker *w = root->kt->worker;
-
-	return __atomic_load_n(&w->ready, __ATOMIC_RELAXED) || w->resched ||
-	       !cds_wfcq_empty(&w->inbox_head, &w->inbox_tail);
+	arrived(s->kt->worker);         /* perhaps another one than before */
 }
 
 /* --- the end of a turn ------------------------------------------------------------------------- */

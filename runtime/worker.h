@@ -104,7 +104,14 @@ void worker_kick(struct worker *w);
 
 /* from its own context */
 void worker_arrived(void);
-bool worker_others_ready(const struct stint *root);     /* on the worker that runs @root */
+/* on the worker that runs @root */
+static inline bool worker_others_ready(const struct stint *root)
+{
+	struct worker *w = root->kt->worker;
+
+	return __atomic_load_n(&w->ready, __ATOMIC_RELAXED) || w->resched ||
+	       __atomic_load_n(&w->inbox_tail.p, __ATOMIC_RELAXED) != &w->inbox_head.node;
+}
 /* the chain from @s to @root, a thread, leaves: STATE_READY: yields; STATE_PAUSED: waits. Returns when it goes on. */
 void worker_leave(struct stint *s, struct stint *root, int how);
 

@@ -153,18 +153,23 @@ static void step(struct queue *q, struct node *n, int64_t by)
 	q->sum += (wide)by * n->weight;
 }
 
-/* @n's v goes on by @by; it is active. */
-static void advance(struct queue *q, struct node *n, int64_t by)
+/* @n's v has gone on so far that the base must follow. */
+static __attribute__((noinline)) void catch_up(struct queue *q, struct node *n)
 {
 	int64_t excess;
 
-	step(q, n, by);
-	if (ahead(n->v, q->base) <= FAR && ahead(n->v, q->base) >= -FAR)
-		return;
 	move_base(q, average(q));
 	excess = ahead(n->v, q->base) - virtual_span(LONGEST, n->weight);
 	if (excess > 0)
 		step(q, n, -excess);
+}
+
+/* @n's v goes on by @by; it is active. */
+static void advance(struct queue *q, struct node *n, int64_t by)
+{
+	step(q, n, by);
+	if (ahead(n->v, q->base) > FAR || ahead(n->v, q->base) < -FAR)
+		catch_up(q, n);
 }
 
 /* The running one has run until @now. */
