@@ -228,6 +228,26 @@ test_idle() {
 	[ $(($(milliseconds) - begun)) -ge 200 ] || fail "an idle connection is closed too early"
 }
 
+# what is left by a server that has answered, and turned away, few and many
+serve() {
+	start --workers 2
+	for round in $(seq $1); do
+		repeat 20 "$request" | say -n 8
+		printf 'POST /length HTTP/1.1\r\nContent-Length: 50000\r\n\r\n%050000d' 1 | say
+		printf 'GET / HTTP/1.1\r\nA: %0100000d\r\n\r\n' 1 | say -w
+		printf 'hello\r\n\r\n' | say -w
+		printf 'GET / HTT' | say
+	done
+	end 0 "a server that has served $1 times"
+}
+
+test_leftover() {
+	if keeping few serve 2 && keeping many serve 100; then
+		# 16000 requests more, on 1200 connections more; the library keeps something for each that there was at a time
+		expect_no_more few many 65536 "many requests"
+	fi
+}
+
 test_options() {
 	for bad in '' 0 -1 x 1025 1x; do
 		expect_usage --workers --workers="$bad" 0
@@ -271,6 +291,8 @@ test_burn
 start --idle 200ms --workers 4 --stack 128K
 test_idle
 end 0 "four workers"
+
+test_leftover
 
 for policy in rr fifo prio edf mlfq; do
 	start --workers 2 --policy $policy

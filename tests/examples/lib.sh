@@ -37,6 +37,34 @@ expect_no_leak() {
 	expect_line '^leaked: 0 bytes, 0 descriptors$' "$1"
 }
 
+# keeping NAME COMMAND... - run it, which may be a function, with what $program still holds at its end noted under NAME; 1 if
+# that cannot be had: a sanitizer's library would have to come first, and counts for itself
+keeping() {
+	[ -z "${STINT_ASAN:-}" ] && [ -e "$top/tests/examples/.libs/leftover.so" ] || return 1
+	# a variable that has no way to name a path with a space
+	[ -e "$dir/leftover.so" ] || cp "$top/tests/examples/.libs/leftover.so" "$dir/leftover.so"
+	STINT_LEFTOVER=$dir/leftover.$1
+	shift
+	LD_PRELOAD=$dir/leftover.so
+	GLIBC_TUNABLES=glibc.malloc.tcache_count=0      # or blocks in threads' caches count
+	export STINT_LEFTOVER LD_PRELOAD GLIBC_TUNABLES
+	"$@"
+	unset STINT_LEFTOVER LD_PRELOAD GLIBC_TUNABLES
+}
+
+# expect_no_more LITTLE MUCH BYTES WHAT - a run that did much holds no more at its end than one that did little, but for so many
+# bytes
+expect_no_more() {
+	little=$(sed -n "s/^${program##*/} //p" "$dir/leftover.$1")
+	much=$(sed -n "s/^${program##*/} //p" "$dir/leftover.$2")
+	if [ -z "$little" ] || [ -z "$much" ]; then
+		fail "$4: what is left is not said"
+	else
+		[ ${much% *} -le $((${little% *} + $3)) ] || fail "$4: ${much% *} bytes are left, ${little% *} when little was done"
+		[ ${much#* } -le ${little#* } ] || fail "$4: ${much#* } descriptors are left, ${little#* } when little was done"
+	fi
+}
+
 # expect_usage WORD ARGUMENT... - refused with status 2 and a message that names WORD
 expect_usage() {
 	word=$1

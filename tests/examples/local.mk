@@ -21,6 +21,11 @@ EXTRA_DIST += \
 	tests/examples/lib.sh \
 	tests/examples/pipeline.sh
 
+# preloaded into programs, by scripts
+check_LTLIBRARIES += tests/examples/leftover.la
+tests_examples_leftover_la_SOURCES = tests/examples/leftover.c
+tests_examples_leftover_la_LDFLAGS = $(INSTALLED_LDFLAGS) -module -avoid-version -rpath /nowhere
+
 # a client that says what it is told to
 check_PROGRAMS += tests/examples/converse
 tests_examples_converse_SOURCES = tests/examples/converse.c

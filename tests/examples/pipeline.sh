@@ -73,6 +73,15 @@ for files in "$dir/short" "$dir/none" "$dir/empty" "$dir/long"; do
 	expect_counts "${files##*/}, depth 0" --depth 0 --splitters 3
 done
 
+# the same threads, for a few words and for many
+STINT_WORKERS=2
+export STINT_WORKERS
+if keeping few run "$dir/short" && keeping many run "$dir/one" "$dir/two" "$dir/one" && keeping missing run "$dir/one" "$dir/missing"; then
+	expect_no_more few many 16384 "many words"
+	expect_no_more few missing 16384 "a missing file"
+fi
+unset STINT_WORKERS
+
 run "$dir/short" "$dir/missing" "$dir"
 expect_status 1 "a missing file"
 expect_line 'missing: No such file or directory$' "a missing file"
