@@ -8,7 +8,9 @@
  * computes is left alone: that is its policy's business. If a worker sleeps meanwhile, though, it is woken to take those who wait:
  * where somebody became ready at the moment at which it went to sleep, it may have overlooked that.
  *
- * While nobody waits the monitor rests on its word; the first who waits rouses it (monitor_attend()), at most once in a while.
+ * While nobody waits the monitor rests on its word; the first who waits rouses it (monitor_attend()), at most once in a while. It is
+ * in no hurry, and whom it would displace (the watch, in the middle of handing over what has come in) might not be let run again
+ * for milliseconds: so it runs as SCHED_BATCH, which displaces nobody.
  *
  * With the tick source "peer" it sends the workers their ticks, by the time that each has noted in kt->armed in place of setting
  * its timer. A signal from another CPU costs its receiver less than a timer does on many virtual machines. It sleeps until the
@@ -20,6 +22,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -156,6 +159,15 @@ static void sleep_until(int before, uint64_t when)
 		sys_raw(SYS_futex, &word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, before, when == NEVER ? NULL : &ts);
 }
 
+/* It has time, and those that it would displace have none. Not so with "peer". Who chose another policy knows what it wants. */
+static void ask_not_to_displace(void)
+{
+	struct sched_param param = { 0 };
+
+	if (!tick_by_peer && sys_raw(SYS_sched_getscheduler, 0, 0, 0, 0) == SCHED_OTHER)
+		sys_raw(SYS_sched_setscheduler, 0, SCHED_BATCH, &param, 0);
+}
+
 static void *monitor_main(void *arg)
 {
 	uint64_t next_look = 0;
@@ -164,6 +176,7 @@ static void *monitor_main(void *arg)
 	(void)arg;
 	sys_raw(SYS_prctl, PR_SET_NAME, "stint-monitor", 0, 0);
 	sys_raw(SYS_prctl, PR_SET_TIMERSLACK, 1, 0, 0);
+	ask_not_to_displace();
 	for (;;) {
 		int before = __atomic_load_n(&word, __ATOMIC_SEQ_CST);
 		uint64_t now = clock_now(), tick;

@@ -40,11 +40,11 @@ unsigned nworkers, nregular;
 
 void worker_kick(struct worker *w)
 {
+	if (!__atomic_exchange_n(&w->kt->kicked, 1, __ATOMIC_SEQ_CST)) {
+		__atomic_fetch_add(&w->stats.kicks, 1, __ATOMIC_RELAXED);
+		tick_send(w->kt, w);
+	}
 	monitor_attend();               /* it may sit in the kernel */
-	if (__atomic_exchange_n(&w->kt->kicked, 1, __ATOMIC_SEQ_CST))
-		return;
-	__atomic_fetch_add(&w->stats.kicks, 1, __ATOMIC_RELAXED);
-	tick_send(w->kt, w);
 }
 
 static void ready_here(struct worker *w, struct stint_thread *t, enum ready_op op)
