@@ -1,10 +1,11 @@
 /*
  * thread_turns.c - who runs when: order of yields, sleeps that are not too short, shares by weight, priorities, a hog that does not
- * starve others, wake-ups that do not wait for the end of a long turn
+ * starve others, wake-ups that do not wait for the end of a long turn, events found by ticks
  */
 #include "../test.h"
 
 #include <pthread.h>
+#include <sys/ptrace.h>
 
 #include <stint.h>
 
@@ -357,6 +358,118 @@ static void free_workers_help(const char *policy)
 	stop();
 }
 
+/* --- ticks find events, too ---------------------------------------------------------------------- */
+
+#define MESSAGES 30
+
+static int pipe_fds[2], read_so_far;
+
+static void *reads(void *arg)
+{
+	char c;
+
+	for (int i = 0; i < MESSAGES; i++) {
+		CHECK_INT(read(pipe_fds[0], &c, 1), ==, 1);
+		__atomic_fetch_add(&read_so_far, 1, __ATOMIC_RELEASE);
+	}
+	return arg;
+}
+
+/* 0: it has not come so far as to have its name */
+static int watch_tid(void)
+{
+	struct dirent *d;
+	int found = 0;
+	DIR *tasks = opendir("/proc/self/task");
+
+	CHECK(tasks);
+	while ((d = readdir(tasks))) {
+		char path[300], name[16] = "";
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%s/comm", d->d_name);
+		f = fopen(path, "r");
+		if (!f)
+			continue;
+		if (fscanf(f, "%15s", name) == 1 && !strcmp(name, "stint-watch"))
+			found = atoi(d->d_name);
+		fclose(f);
+	}
+	closedir(tasks);
+	return found;
+}
+
+/* a process that stops a thread of ours, whose number it reads, says whether it did, and lets it go on when it ends */
+static pid_t make_stopper(int fds[2])
+{
+	int to[2], from[2], tid, stopped;
+	pid_t pid;
+
+	CHECK(!pipe(to) && !pipe(from));
+	pid = fork();
+	CHECK_INT(pid, >=, 0);
+	if (!pid) {
+		close(to[1]);
+		if (read(to[0], &tid, sizeof(tid)) != sizeof(tid))
+			_exit(0);
+		stopped = !ptrace(PTRACE_SEIZE, tid, 0, 0) && !ptrace(PTRACE_INTERRUPT, tid, 0, 0) &&
+		          waitpid(tid, NULL, __WALL) == tid;
+		stopped = write(from[1], &stopped, sizeof(stopped)) == sizeof(stopped) && read(to[0], &tid, 1) == 0;
+		_exit(!stopped);
+	}
+	close(to[0]);
+	close(from[1]);
+	fds[0] = from[0];
+	fds[1] = to[1];
+	prctl(PR_SET_PTRACER, pid);     /* where that is needed */
+	return pid;
+}
+
+static uint64_t from_others(void)
+{
+	struct stint_worker_stats stats;
+
+	CHECK_INT(stint_worker_stats(0, &stats), ==, 0);
+	return stats.remote_wakeups;
+}
+
+/* With two who compute and a watch that is stopped, who waits for input is found by the worker's own ticks. */
+static void ticks_find_events(void)
+{
+	int fds[2], tid, stopped;
+	pid_t stopper = make_stopper(fds);
+	stint_thread_t *t[3];
+	uint64_t before;
+
+	CHECK(!pipe(pipe_fds));
+	said = 0;
+	start(1, "fair", STINT_MS(1));
+	CHECK_INT(stint_thread_create(&t[0], NULL, reads, NULL), ==, 0);
+	CHECK_INT(stint_thread_create(&t[1], NULL, hog, NULL), ==, 0);
+	CHECK_INT(stint_thread_create(&t[2], NULL, hog, NULL), ==, 0);
+	while (!(tid = watch_tid()))
+		sleep_ns(1000000);
+	CHECK_INT(write(fds[1], &tid, sizeof(tid)), ==, sizeof(tid));
+	CHECK_INT(read(fds[0], &stopped, sizeof(stopped)), ==, sizeof(stopped));
+	if (!stopped)
+		printf("ticks that find events left out: ptrace is not allowed here\n");
+	before = from_others();
+	for (int i = 0; i < MESSAGES; i++) {
+		CHECK_INT(write(pipe_fds[1], "x", 1), ==, 1);
+		while (__atomic_load_n(&read_so_far, __ATOMIC_ACQUIRE) <= i)
+			sleep_ns(100000);
+	}
+	CHECK(!stopped || from_others() == before);
+	close(fds[1]);
+	CHECK_EXIT(stopper, 0);
+	close(fds[0]);
+	__atomic_store_n(&said, 1, __ATOMIC_RELEASE);
+	join_all(t, 3);
+	stop();
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+}
+
 int main(void)
 {
 	test_watchdog();
@@ -376,5 +489,6 @@ int main(void)
 	among_hogs(3, "fair");
 	free_workers_help("rr");
 	free_workers_help("fifo");
+	ticks_find_events();
 	return 0;
 }
