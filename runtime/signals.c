@@ -26,6 +26,7 @@ struct action {
 	bool wrapped;                   /* the kernel has the trampoline */
 };
 
+uint64_t signals_handled;
 static struct action actions[SIGNALS_MAX + 1];
 static struct sys_lock actions_lock;
 
@@ -57,6 +58,7 @@ static void run_handler(const struct sigaction *act, int signo, siginfo_t *info,
 	bool breaks = !(act->sa_flags & SA_RESTART);
 	uintptr_t before = 0;
 
+	__atomic_fetch_add(&signals_handled, 1, __ATOMIC_RELAXED);
 	if (kt) {
 		kt->user_signals++;
 		kt->user_breaks += breaks;

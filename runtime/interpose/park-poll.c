@@ -8,7 +8,8 @@
  * An epoll set is a descriptor itself, which is ready while something in it is. Sets in sets are the kernel's business; where
  * they are too deep for one more, the wait is not parked.
  *
- * A wait with a signal mask of its own is not parked: it is there to be interrupted.
+ * A wait with a signal mask of its own is there to be interrupted by what the mask lets in, which nobody else takes. So the kernel is
+ * asked under that mask, which delivers what is pending; again after 50 us, then at growing distances up to 5 ms.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -16,13 +17,51 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "../signals.h"
 #include "../sys.h"
 #include "parks.h"
 
 #define FEW 8                   /* descriptors for which no memory is asked for */
 #define SELECT_MAX 1024
 
-/* a signal ends even a wait without time */
+#define LOOK_MIN 50000
+#define LOOK_MAX 5000000
+
+/* one that asks and waits */
+struct asker {
+	struct stint *s;
+	const struct until *u;
+	const sigset_t *mask;           /* NULL: as it is */
+	const uint64_t *count;          /* handlers of the program that have run: on it, or anywhere */
+	uint64_t handled;               /* that when it began */
+	stint_ns pause;
+	const void *caller;
+};
+
+static struct asker asker(struct stint *s, const struct until *u, const sigset_t *mask, const void *caller)
+{
+	return (struct asker){ s, u, mask, &s->handled, s->handled, 0, caller };
+}
+
+/* a handler has run that the mask let in; any other signal, of ours for example, ends even a wait without time, and is nothing */
+static bool interrupted(const struct asker *a)
+{
+	return a->mask && __atomic_load_n(a->count, __ATOMIC_RELAXED) != a->handled;
+}
+
+static uint64_t deadline_of(struct asker *a)
+{
+	uint64_t end = until_deadline(a->u), look;
+
+	if (likely(!a->mask))
+		return end;
+	a->pause = a->pause ? 2 * a->pause : LOOK_MIN;
+	if (a->pause > LOOK_MAX)
+		a->pause = LOOK_MAX;
+	look = park_deadline(a->pause);
+	return look < end ? look : end;
+}
+
 long poll_now(struct pollfd *fds, nfds_t n)
 {
 	long r;
@@ -33,14 +72,28 @@ long poll_now(struct pollfd *fds, nfds_t n)
 	return r;
 }
 
-static long epoll_now(int fd, struct epoll_event *events, int n)
+static long ask_poll(const struct asker *a, struct pollfd *fds, nfds_t n)
+{
+	struct timespec none;
+	long r;
+
+	do {
+		none = (struct timespec){ 0, 0 };
+		r = interrupted(a) ? -EINTR : arch_syscall(SYS_ppoll, (long)fds, (long)n, (long)&none, (long)a->mask,
+		                                           sizeof(uint64_t), 0);
+	} while (r == -EINTR && !interrupted(a));
+	return r;
+}
+
+/* without time the kernel does not look at signals here */
+static long ask_epoll(const struct asker *a, int fd, struct epoll_event *events, int n)
 {
 	long r;
 
 	do
 		r = sys_raw(SYS_epoll_wait, fd, events, n, 0);
-	while (r == -EINTR);
-	return r;
+	while (r == -EINTR && !interrupted(a));
+	return !r && a->mask ? ask_poll(a, NULL, 0) : r;
 }
 
 struct watched {
@@ -116,21 +169,20 @@ static long register_all(struct watched *all, const struct pollfd *fds, nfds_t n
 }
 
 /* 0: nothing is ready, @err as of park(). 1: *got is the result. Negative: it cannot be waited for. */
-static long poll_once(struct stint *s, struct watched *all, struct pollfd *fds, nfds_t n, const struct until *u, long *got,
-                      int *err)
+static long poll_once(struct asker *a, struct watched *all, struct pollfd *fds, nfds_t n, long *got, int *err)
 {
 	long count = register_all(all, fds, n);
 
 	if (count < 0)
 		return count;
-	*got = poll_now(fds, n);
+	*got = ask_poll(a, fds, n);
 	if (*got)
 		return 1;
-	*err = wait_any(s, all, (size_t)count, until_deadline(u));
+	*err = wait_any(a->s, all, (size_t)count, deadline_of(a));
 	return 0;
 }
 
-static long poll_round(struct stint *s, struct pollfd *fds, nfds_t n, const struct until *u, long *got, int *err)
+static long poll_round(struct asker *a, struct pollfd *fds, nfds_t n, long *got, int *err)
 {
 	struct watched few[2 * FEW], *all = few;
 	long r;
@@ -139,7 +191,7 @@ static long poll_round(struct stint *s, struct pollfd *fds, nfds_t n, const stru
 		all = sys_alloc(2 * n * sizeof(*all));
 	if (!all)
 		return -ENOMEM;
-	r = poll_once(s, all, fds, n, u, got, err);
+	r = poll_once(a, all, fds, n, got, err);
 	if (n > FEW)
 		sys_free(all);
 	return r;
@@ -148,19 +200,19 @@ static long poll_round(struct stint *s, struct pollfd *fds, nfds_t n, const stru
 #define CANNOT LONG_MIN
 
 /* what the kernel says in the end, or CANNOT */
-static long poll_parked(struct stint *s, struct pollfd *fds, nfds_t n, const struct until *u, const void *caller)
+static long poll_parked(struct asker *a, struct pollfd *fds, nfds_t n)
 {
 	for (;;) {
 		long got, r;
 		int err = 0;
 
-		r = poll_round(s, fds, n, u, &got, &err);
+		r = poll_round(a, fds, n, &got, &err);
 		if (r)
 			return r < 0 ? CANNOT : got;
 		if (err == EINTR)
-			park_stop(s, caller);
-		if (err == ETIMEDOUT && until_over(u))
-			return poll_now(fds, n);
+			park_stop(a->s, a->caller);
+		if (err == ETIMEDOUT && until_over(a->u))
+			return ask_poll(a, fds, n);
 	}
 }
 
@@ -174,13 +226,15 @@ static bool result(long got, int *r)
 	return true;
 }
 
-bool park_poll(struct stint *s, struct pollfd *fds, nfds_t n, const struct until *u, int *r, const void *caller)
+bool park_poll(struct stint *s, struct pollfd *fds, nfds_t n, const sigset_t *mask, const struct until *u, int *r,
+               const void *caller)
 {
-	long got = poll_now(fds, n);
+	struct asker a = asker(s, u, mask, caller);
+	long got = ask_poll(&a, fds, n);
 
 	if (!got) {
 		park_begin(s);
-		got = poll_parked(s, fds, n, u, caller);
+		got = poll_parked(&a, fds, n);
 		park_end(s, caller);
 	}
 	return result(got, r);
@@ -199,19 +253,24 @@ static void copy_set(fd_set *to, const fd_set *from, size_t size)
 }
 
 /* the sets that the program gave are written only when there is a result */
-static long select_now(int n, const struct sets *asked, fd_set *in, fd_set *out, fd_set *ex)
+static long ask_select(const struct asker *a, int n, const struct sets *asked, fd_set *in, fd_set *out, fd_set *ex)
 {
+	const struct {
+		const sigset_t *mask;
+		size_t size;
+	} open = { a->mask, sizeof(uint64_t) };
 	size_t size = ((size_t)n + 63) / 64 * 8;
-	struct timeval none;
+	struct timespec none;
 	struct sets now;
 	long got;
 
 	do {
 		now = *asked;
-		none = (struct timeval){ 0, 0 };
-		got = arch_syscall(SYS_select, n, in ? (long)&now.in : 0, out ? (long)&now.out : 0,
-		                   ex ? (long)&now.ex : 0, (long)&none, 0);
-	} while (got == -EINTR);
+		none = (struct timespec){ 0, 0 };
+		got = interrupted(a) ? -EINTR : arch_syscall(SYS_pselect6, n, in ? (long)&now.in : 0,
+		                                             out ? (long)&now.out : 0, ex ? (long)&now.ex : 0,
+		                                             (long)&none, (long)&open);
+	} while (got == -EINTR && !interrupted(a));
 	if (got >= 0) {
 		copy_set(in, &now.in, size);
 		copy_set(out, &now.out, size);
@@ -235,8 +294,7 @@ static nfds_t as_polled(struct pollfd *fds, int n, const struct sets *asked)
 }
 
 /* What select() counts as ready, poll() does, too, and a little more; so when poll() has something it is asked again. */
-static long select_parked(struct stint *s, int n, const struct sets *asked, fd_set *in, fd_set *out, fd_set *ex,
-                          const struct until *u, const void *caller)
+static long select_parked(struct asker *a, int n, const struct sets *asked, fd_set *in, fd_set *out, fd_set *ex)
 {
 	struct pollfd *fds = sys_alloc(((size_t)n + 1) * sizeof(*fds));
 	nfds_t count = fds ? as_polled(fds, n, asked) : 0;
@@ -247,27 +305,28 @@ static long select_parked(struct stint *s, int n, const struct sets *asked, fd_s
 		return CANNOT;
 	do {
 		int err = 0;
-		long polled, r = poll_round(s, fds, count, u, &polled, &err);
+		long polled, r = poll_round(a, fds, count, &polled, &err);
 
-		got = r < 0 ? CANNOT : select_now(n, asked, in, out, ex);
+		got = r < 0 ? CANNOT : ask_select(a, n, asked, in, out, ex);
 		if (!got && (err == EINTR || r > 0)) {
 			sys_free(fds);  /* who is cancelled here does not come back */
 			if (err == EINTR)
-				park_stop(s, caller);
+				park_stop(a->s, a->caller);
 			else
-				park_again(s, &again, u, caller);
+				park_again(a->s, &again, a->u, a->caller);
 			fds = sys_alloc(((size_t)n + 1) * sizeof(*fds));
 			count = fds ? as_polled(fds, n, asked) : 0;
 			got = fds ? 0 : CANNOT;
 		}
-	} while (!got && !until_over(u));
+	} while (!got && !until_over(a->u));
 	sys_free(fds);
 	return got;
 }
 
-bool park_select(struct stint *s, int n, fd_set *in, fd_set *out, fd_set *ex, const struct until *u, int *r,
-                 const void *caller)
+bool park_select(struct stint *s, int n, fd_set *in, fd_set *out, fd_set *ex, const sigset_t *mask, const struct until *u,
+                 int *r, const void *caller)
 {
+	struct asker a = asker(s, u, mask, caller);
 	struct sets asked;
 	size_t size;
 	long got;
@@ -279,10 +338,10 @@ bool park_select(struct stint *s, int n, fd_set *in, fd_set *out, fd_set *ex, co
 	copy_set(&asked.in, in, in ? size : 0);
 	copy_set(&asked.out, out, out ? size : 0);
 	copy_set(&asked.ex, ex, ex ? size : 0);
-	got = select_now(n, &asked, in, out, ex);
+	got = ask_select(&a, n, &asked, in, out, ex);
 	if (!got) {
 		park_begin(s);
-		got = select_parked(s, n, &asked, in, out, ex, u, caller);
+		got = select_parked(&a, n, &asked, in, out, ex);
 		park_end(s, caller);
 		if (got == CANNOT) {    /* as they were */
 			copy_set(in, &asked.in, size);
@@ -295,33 +354,61 @@ bool park_select(struct stint *s, int n, fd_set *in, fd_set *out, fd_set *ex, co
 
 /* --- epoll ----------------------------------------------------------------------------------------- */
 
-static long epoll_parked(struct stint *s, int fd, struct epoll_event *events, int n, const struct until *u,
-                         const void *caller)
+static long epoll_parked(struct asker *a, int fd, struct epoll_event *events, int n)
 {
 	for (;;) {
 		unsigned seen = poller_seen(fd, POLLER_IN);
-		long got = epoll_now(fd, events, n);
+		long got = ask_epoll(a, fd, events, n);
 		int err;
 
 		if (got)
 			return got;
-		err = poller_wait(s, fd, POLLER_IN, seen, until_deadline(u));
+		err = poller_wait(a->s, fd, POLLER_IN, seen, deadline_of(a));
 		if (err == EINTR)
-			park_stop(s, caller);
-		else if (err == ETIMEDOUT && until_over(u))
-			return epoll_now(fd, events, n);
+			park_stop(a->s, a->caller);
+		else if (err == ETIMEDOUT && until_over(a->u))
+			return ask_epoll(a, fd, events, n);
 		else if (err && err != ETIMEDOUT)
 			return CANNOT;
 	}
 }
 
-bool park_epoll(struct stint *s, int fd, struct epoll_event *events, int n, const struct until *u, int *r,
-                const void *caller)
+bool park_epoll(struct stint *s, int fd, struct epoll_event *events, int n, const sigset_t *mask, const struct until *u,
+                int *r, const void *caller)
 {
+	struct asker a = asker(s, u, mask, caller);
 	long got;
 
 	park_begin(s);
-	got = epoll_parked(s, fd, events, n, u, caller);
+	got = epoll_parked(&a, fd, events, n);
 	park_end(s, caller);
 	return result(got, r);
+}
+
+/* --- nothing but a handler ----------------------------------------------------------------------------- */
+
+void park_suspend(struct stint *s, const sigset_t *mask, const void *caller)
+{
+	const struct until forever = { CLOCK_MONOTONIC, NEVER_NS };
+	struct asker a = asker(s, &forever, mask, caller);
+
+	park_begin(s);
+	poll_parked(&a, NULL, 0);
+	park_end(s, caller);
+}
+
+/* a thread is no kernel thread, to which a signal could be sent: any that is handled in the process is its, too */
+void park_pause(struct stint *s, const void *caller)
+{
+	const struct until forever = { CLOCK_MONOTONIC, NEVER_NS };
+	struct asker a;
+	sigset_t mask;
+
+	sys_raw(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &mask, sizeof(uint64_t));
+	a = asker(s, &forever, &mask, caller);
+	a.count = &signals_handled;
+	a.handled = __atomic_load_n(a.count, __ATOMIC_RELAXED);
+	park_begin(s);
+	poll_parked(&a, NULL, 0);
+	park_end(s, caller);
 }

@@ -10,7 +10,8 @@
  *  - a call on a kernel thread, and whoever is in no thread.
  *
  * A parked thread has no kernel thread, so no signal handler interrupts it, and these never fail with EINTR. The deadline of a
- * call in the thread stops it there, and when it is resumed it waits on; a cancel ends it there.
+ * call in the thread stops it there, and when it is resumed it waits on; a cancel ends it there. But those with a mask for the
+ * time of the wait are there to be interrupted: they let in what is pending, now and then.
  *
  * Functions that return bool: false: nothing has been done, and the wrapper is to go on as ever.
  */
@@ -103,12 +104,16 @@ void enter_rights(struct stint *s, struct msghdr *m);   /* file.c */
 /* --- sets of descriptors (park-poll.c) ------------------------------------------------------------ */
 
 long poll_now(struct pollfd *fds, nfds_t n);    /* without waiting; or a negative error */
-bool park_poll(struct stint *s, struct pollfd *fds, nfds_t n, const struct until *u, int *r, const void *caller);
-bool park_select(struct stint *s, int n, fd_set *in, fd_set *out, fd_set *ex, const struct until *u, int *r,
-                 const void *caller);
+/* @mask: NULL, or for the time of the wait, which then fails with EINTR when a handler has run that it let in */
+bool park_poll(struct stint *s, struct pollfd *fds, nfds_t n, const sigset_t *mask, const struct until *u, int *r,
+               const void *caller);
+bool park_select(struct stint *s, int n, fd_set *in, fd_set *out, fd_set *ex, const sigset_t *mask, const struct until *u,
+                 int *r, const void *caller);
 struct epoll_event;
-bool park_epoll(struct stint *s, int fd, struct epoll_event *events, int n, const struct until *u, int *r,
-                const void *caller);
+bool park_epoll(struct stint *s, int fd, struct epoll_event *events, int n, const sigset_t *mask, const struct until *u,
+                int *r, const void *caller);
+void park_suspend(struct stint *s, const sigset_t *mask, const void *caller);   /* @mask not NULL; until such a handler has run */
+void park_pause(struct stint *s, const void *caller);    /* until any has, anywhere */
 
 /* --- what has no descriptor (park-wait.c) ---------------------------------------------------------- */
 

@@ -254,15 +254,15 @@ static bool again_ms(struct wait_ms *w, int r)
 	}
 
 WAITS_MS(poll, (struct pollfd *fds, nfds_t n, int timeout), timeout, (fds, n, w.now),
-         park_poll(s, fds, n, &u, &r, caller_address()))
+         park_poll(s, fds, n, NULL, &u, &r, caller_address()))
 WAITS_MS(__poll, (struct pollfd *fds, nfds_t n, int timeout), timeout, (fds, n, w.now),
-         park_poll(s, fds, n, &u, &r, caller_address()))
+         park_poll(s, fds, n, NULL, &u, &r, caller_address()))
 WAITS_MS(__poll_chk, (struct pollfd *fds, nfds_t n, int timeout, size_t size), timeout, (fds, n, w.now, size),
-         n <= size / sizeof(*fds) && park_poll(s, fds, n, &u, &r, caller_address()))
+         n <= size / sizeof(*fds) && park_poll(s, fds, n, NULL, &u, &r, caller_address()))
 WAITS_MS(epoll_wait, (int fd, struct epoll_event *events, int n, int timeout), timeout, (fd, events, n, w.now),
-         park_epoll(s, fd, events, n, &u, &r, caller_address()))
+         park_epoll(s, fd, events, n, NULL, &u, &r, caller_address()))
 WAITS_MS(epoll_pwait, (int fd, struct epoll_event *events, int n, int timeout, const sigset_t *mask), timeout,
-         (fd, events, n, w.now, without_ours(mask, &w.mask)), !mask && park_epoll(s, fd, events, n, &u, &r, caller_address()))
+         (fd, events, n, w.now, without_ours(mask, &w.mask)), park_epoll(s, fd, events, n, without_ours(mask, &w.mask), &u, &r, caller_address()))
 
 /* the same for spans in a struct timespec; NULL is for ever */
 struct wait_ts {
@@ -320,17 +320,17 @@ static bool waits(const struct timespec *span)
 	}
 
 WAITS_TS(ppoll, (struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask),
-         (fds, n, w.at, without_ours(mask, &w.mask)), !mask && park_poll(s, fds, n, &u, &r, caller_address()))
+         (fds, n, w.at, without_ours(mask, &w.mask)), park_poll(s, fds, n, without_ours(mask, &w.mask), &u, &r, caller_address()))
 WAITS_TS(__ppoll_chk,
          (struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask, size_t size),
          (fds, n, w.at, without_ours(mask, &w.mask), size),
-         !mask && n <= size / sizeof(*fds) && park_poll(s, fds, n, &u, &r, caller_address()))
+         n <= size / sizeof(*fds) && park_poll(s, fds, n, without_ours(mask, &w.mask), &u, &r, caller_address()))
 WAITS_TS(pselect,
          (int n, fd_set *in, fd_set *out, fd_set *ex, const struct timespec *timeout, const sigset_t *mask),
-         (n, in, out, ex, w.at, without_ours(mask, &w.mask)), !mask && park_select(s, n, in, out, ex, &u, &r, caller_address()))
+         (n, in, out, ex, w.at, without_ours(mask, &w.mask)), park_select(s, n, in, out, ex, without_ours(mask, &w.mask), &u, &r, caller_address()))
 WAITS_TS(epoll_pwait2,
          (int fd, struct epoll_event *events, int n, const struct timespec *timeout, const sigset_t *mask),
-         (fd, events, n, w.at, without_ours(mask, &w.mask)), !mask && park_epoll(s, fd, events, n, &u, &r, caller_address()))
+         (fd, events, n, w.at, without_ours(mask, &w.mask)), park_epoll(s, fd, events, n, without_ours(mask, &w.mask), &u, &r, caller_address()))
 
 static void set_left(struct timeval *timeout, struct end e)
 {
@@ -354,7 +354,7 @@ static int select_(int (*real)(int, fd_set *, fd_set *, fd_set *, struct timeval
 	if (timeout && timeout->tv_usec >= 0)
 		e = end_after(timeout->tv_sec + timeout->tv_usec / 1000000, timeout->tv_usec % 1000000 * USEC);
 	if (unlikely(s) && (!timeout || (e.ns != INT64_MAX && (timeout->tv_sec || timeout->tv_usec))) &&
-	    park_select(s, n, in, out, ex, &(struct until){ CLOCK_MONOTONIC, e.ns }, &r, NULL)) {
+	    park_select(s, n, in, out, ex, NULL, &(struct until){ CLOCK_MONOTONIC, e.ns }, &r, NULL)) {
 		if (timeout)
 			set_left(timeout, e);
 		return r;

@@ -28,14 +28,19 @@
 #define vfwscanf header_vfwscanf
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdio_ext.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <wchar.h>
 
 #include "../ledger.h"
 #include "../poller.h"
 #include "../sys.h"
+#include "parks.h"
 #include "stream.h"
 
 /* exported by libc and called by compiled programs, but not declared in its headers as such */
@@ -221,7 +226,53 @@ static int closed(struct stint *s, FILE *f, int (*close)(FILE *))
 
 CLOSES(fclose)
 CLOSES(_IO_fclose)
-CLOSES(pclose)
+
+/* as libc has it since popen() began (iopopen.c) */
+struct command_stream {
+	FILE stream;
+	const void *table;
+	pid_t pid;
+};
+
+/*
+ * Before a thread has libc wait for the command of @f: until that has ended. The pipe is closed first, or it might never end, by
+ * opening something else under its number. Where anything is not as expected, libc waits, and its worker with it.
+ */
+static void await_command(FILE *f)
+{
+	pid_t pid = ((const struct command_stream *)f)->pid;
+	int saved = errno, fd = fileno_unlocked(f);
+	siginfo_t info;
+	long null;
+
+	if (pid <= 0 || waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) || (__fpending(f) && fflush(f)))
+		goto restore_errno;
+	null = sys_raw(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0);
+	if (null < 0)
+		goto restore_errno;
+	sys_raw(SYS_dup3, null, fd, O_CLOEXEC, 0);
+	poller_closed(fd);
+	sys_raw(SYS_close, null, 0, 0, 0);
+	waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT);
+restore_errno:
+	errno = saved;
+}
+
+WRAPPER int pclose(FILE *f)
+{
+	struct stint *s = self();
+	void *outer;
+	int r;
+
+	if (likely(!s))
+		return closed(NULL, f, REAL(pclose));
+	if (parks_in(s))
+		await_command(f);
+	outer = stream_enter(s, f, caller_address());
+	r = closed(s, f, REAL(pclose));
+	stream_leave(s, f, outer, caller_address());
+	return r;
+}
 
 /* the stream stays the same and so does its entry */
 ON_STREAM(FILE *, freopen, (const char *path, const char *mode, FILE *f), (path, mode, f), f)

@@ -9,6 +9,8 @@
  * sigsuspend() is made of that and of two changes of the mask. A signal that the new mask lets through is handled in the
  * first of these, or later; either way it counts.
  *
+ * In a thread they park (park-poll.c).
+ *
  * Async-signal-safe, as the originals are.
  */
 #define _GNU_SOURCE
@@ -21,7 +23,7 @@
 #include <unistd.h>
 
 #include "../kthread.h"
-#include "interpose.h"
+#include "parks.h"
 
 #undef sigpause
 int __sigsuspend(const sigset_t *mask);
@@ -46,8 +48,14 @@ static void wait_for_handler(const struct eintr_mark *m)
 
 WRAPPER int pause(void)
 {
+	struct stint *s = parks();
 	struct eintr_mark mark;
 
+	if (unlikely(s)) {
+		park_pause(s, caller_address());
+		errno = EINTR;
+		return -1;
+	}
 	if (!kthread_here())
 		return REAL(pause)();
 	eintr_mark(&mark);
@@ -55,14 +63,20 @@ WRAPPER int pause(void)
 	return -1;
 }
 
-static int suspend(const sigset_t *mask, int (*real)(const sigset_t *mask))
+static int suspend(const sigset_t *mask, int (*real)(const sigset_t *mask), const void *caller)
 {
+	struct stint *s = parks();
 	struct eintr_mark mark;
-	sigset_t before;
+	sigset_t before, copy;
 	int err;
 
 	if (!kthread_here())
 		return real(mask);
+	if (unlikely(s) && mask) {
+		park_suspend(s, without_ours(mask, &copy), caller);
+		errno = EINTR;
+		return -1;
+	}
 	eintr_mark(&mark);
 	err = pthread_sigmask(SIG_SETMASK, mask, &before);
 	if (err) {
@@ -77,12 +91,12 @@ static int suspend(const sigset_t *mask, int (*real)(const sigset_t *mask))
 
 WRAPPER int sigsuspend(const sigset_t *mask)
 {
-	return suspend(mask, REAL(sigsuspend));
+	return suspend(mask, REAL(sigsuspend), caller_address());
 }
 
 WRAPPER int __sigsuspend(const sigset_t *mask)
 {
-	return suspend(mask, REAL(__sigsuspend));
+	return suspend(mask, REAL(__sigsuspend), caller_address());
 }
 
 /* --- older ways -------------------------------------------------------------------------------- */

@@ -5,12 +5,15 @@
 
 #include <fcntl.h>
 #include <mqueue.h>
+#include <poll.h>
 #include <sched.h>
+#include <sys/epoll.h>
 #include <sys/file.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
 #include <sys/resource.h>
+#include <sys/select.h>
 #include <sys/sem.h>
 #include <threads.h>
 
@@ -208,6 +211,55 @@ static void children(void)
 	CHECK_INT(count_fds(), ==, fds);
 }
 
+/* a command that ends when another thread lets it */
+static void *runs_commands(void *arg)
+{
+	char command[64];
+	FILE *f;
+
+	snprintf(command, sizeof(command), "read x <&%d; exit 7", *(int *)arg);
+	about_to_wait();
+	CHECK_INT(WEXITSTATUS(system(command)), ==, 7);
+	waited();
+	f = popen(command, "r");
+	CHECK(f);
+	about_to_wait();
+	CHECK_INT(WEXITSTATUS(pclose(f)), ==, 7);
+	waited();
+	/* what is still to be written is, and its end is what ends the command */
+	f = popen("read x; [ \"$x\" = last ] && ! read y && exit 8", "w");
+	CHECK(f);
+	CHECK_INT(fputs("last\n", f), >=, 0);
+	CHECK_INT(WEXITSTATUS(pclose(f)), ==, 8);
+	/* somebody else has waited for it */
+	f = popen("exit 9", "r");
+	CHECK(f);
+	CHECK_INT(wait(NULL), >, 0);
+	CHECK_INT(pclose(f), ==, -1);
+	CHECK_INT(errno, ==, ECHILD);
+	return NULL;
+}
+
+static void *ends_commands(void *arg)
+{
+	for (int i = 0; i < 2; i++) {
+		after_it_waits();
+		CHECK_INT(write(((int *)arg)[1], "\n", 1), ==, 1);
+	}
+	return NULL;
+}
+
+static void commands(void)
+{
+	int fds[2], before = count_fds();
+
+	CHECK_INT(pipe(fds), ==, 0);
+	together(runs_commands, ends_commands, fds, fds);
+	close(fds[0]);
+	close(fds[1]);
+	CHECK_INT(count_fds(), ==, before);
+}
+
 /* --- locks of files ---------------------------------------------------------------------------------- */
 
 struct file_lock {
@@ -345,6 +397,144 @@ static void *sends_signals(void *arg)
 	return arg;
 }
 
+/* --- handlers, and masks for the time of a wait ---------------------------------------------------------- */
+
+static int handled;
+
+static void on_signal(int signo)
+{
+	(void)signo;
+	__atomic_add_fetch(&handled, 1, __ATOMIC_RELEASE);
+}
+
+struct masked {
+	int fds[2], set;
+	sigset_t open;          /* blocks all but SIGUSR1, which every kernel thread blocks */
+};
+
+/* in way @way; with a timespec, @span */
+static int wait_masked(struct masked *w, int way, const struct timespec *span)
+{
+	struct pollfd p = { .fd = w->fds[0], .events = POLLIN };
+	struct epoll_event e;
+	fd_set in;
+
+	FD_ZERO(&in);
+	FD_SET(w->fds[0], &in);
+	switch (way) {
+	case 0:
+		return ppoll(&p, 1, span, &w->open);
+	case 1:
+		return pselect(w->fds[0] + 1, &in, NULL, NULL, span, &w->open);
+	case 2:
+		return epoll_pwait(w->set, &e, 1, span ? (int)(span->tv_nsec / 1000000) : -1, &w->open);
+	case 3:
+		return epoll_pwait2(w->set, &e, 1, span, &w->open);
+	default:
+		return ppoll(NULL, 0, span, &w->open);
+	}
+}
+
+static void *waits_masked(void *arg)
+{
+	const struct timespec span = { 0, SPAN };
+	struct masked *w = arg;
+	int64_t before;
+	char c;
+
+	for (int way = 0; way < 5; way++) {
+		before = now_ns();
+		CHECK_INT(wait_masked(w, way, &span), ==, 0);
+		CHECK_INT(now_ns() - before, >=, SPAN);
+		if (way < 4) {
+			about_to_wait();
+			CHECK_INT(wait_masked(w, way, NULL), ==, 1);
+			waited();
+			CHECK_INT(read(w->fds[0], &c, 1), ==, 1);
+		}
+		handled = 0;
+		about_to_wait();
+		CHECK_INT(wait_masked(w, way, NULL), ==, -1);
+		CHECK_INT(errno, ==, EINTR);
+		CHECK_INT(handled, ==, 1);
+		waited();
+	}
+	handled = 0;
+	about_to_wait();
+	CHECK_INT(sigsuspend(&w->open), ==, -1);
+	CHECK_INT(errno, ==, EINTR);
+	CHECK_INT(handled, ==, 1);
+	waited();
+	about_to_wait();
+	CHECK_INT(pause(), ==, -1);
+	CHECK_INT(errno, ==, EINTR);
+	CHECK_INT(handled, ==, 2);
+	waited();
+	return NULL;
+}
+
+static void *ends_masked(void *arg)
+{
+	struct masked *w = arg;
+	sigset_t before;
+
+	for (int way = 0; way < 5; way++) {
+		if (way < 4) {
+			after_it_waits();
+			CHECK_INT(write(w->fds[1], "x", 1), ==, 1);
+		}
+		after_it_waits();
+		CHECK_INT(kill(getpid(), SIGUSR1), ==, 0);
+	}
+	after_it_waits();
+	CHECK_INT(kill(getpid(), SIGUSR1), ==, 0);
+	/* handled here, and yet it ends the other's pause() */
+	after_it_waits();
+	CHECK_INT(kill(getpid(), SIGUSR1), ==, 0);
+	CHECK_INT(pthread_sigmask(SIG_SETMASK, &w->open, &before), ==, 0);
+	while (__atomic_load_n(&handled, __ATOMIC_ACQUIRE) < 2)
+		;
+	CHECK_INT(pthread_sigmask(SIG_SETMASK, &before, NULL), ==, 0);
+	return NULL;
+}
+
+static void *is_cancelled(void *arg)
+{
+	struct masked *w = arg;
+
+	about_to_wait();
+	sigsuspend(&w->open);
+	test_fail(__FILE__, __LINE__, "went on");
+}
+
+static void masks(void)
+{
+	struct epoll_event e = { .events = EPOLLIN };
+	struct sigaction act = { .sa_handler = on_signal };
+	struct masked w;
+	stint_thread_t *t;
+	char c;
+
+	CHECK_INT(sigaction(SIGUSR1, &act, NULL), ==, 0);
+	sigfillset(&w.open);
+	sigdelset(&w.open, SIGUSR1);
+	CHECK_INT(pipe(w.fds), ==, 0);
+	w.set = epoll_create1(0);
+	CHECK_INT(epoll_ctl(w.set, EPOLL_CTL_ADD, w.fds[0], &e), ==, 0);
+	together(waits_masked, ends_masked, &w, &w);
+	CHECK_INT(pipe(go), ==, 0);
+	t = thread(is_cancelled, &w);
+	CHECK_INT(read(go[0], &c, 1), ==, 1);
+	settle();
+	CHECK_INT(stint_thread_cancel(t), ==, 0);
+	joined(t);
+	close(go[0]);
+	close(go[1]);
+	close(w.fds[0]);
+	close(w.fds[1]);
+	close(w.set);
+}
+
 /* --- lines from a pipe ------------------------------------------------------------------------------------- */
 
 static void *reads_lines(void *arg)
@@ -428,6 +618,7 @@ int main(void)
 
 	test_watchdog();
 	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
 	sigaddset(&set, SIGUSR2);
 	CHECK_INT(pthread_sigmask(SIG_BLOCK, &set, NULL), ==, 0);       /* in all kernel threads that begin */
 	for (size_t i = 0; i < sizeof(park_workers) / sizeof(park_workers[0]); i++) {
@@ -440,14 +631,19 @@ int main(void)
 		together(yields, yields, turns, turns);
 		puts("children");
 		children();
+		puts("commands");
+		commands();
 		puts("files");
 		files();
 		puts("queues");
 		queues();
 		puts("signals");
 		together(waits_for_signals, sends_signals, NULL, NULL);
+		puts("masks");
+		masks();
 		puts("lines");
 		lines();
+		CHECK_INT(reliefs(), ==, 0);
 		park_stop_all();
 	}
 	return 0;
