@@ -16,6 +16,7 @@
 #define STALE_NS 1000           /* a lone ready thread that its worker has not run for so long may be taken */
 #define WAIT_NS 2000            /* a worker that switches is seen to stand outside the lock by then */
 #define STEAL_MAX 64
+#define NO_GEN (~0U)            /* no policy's, whatever others have been replaced by now */
 #define OFFER_LATER_NS 1000000
 
 bool runq_biased;
@@ -370,7 +371,7 @@ struct stint_thread *runq_take_all_locked(struct worker *w)
 	while (w->ready && (task = w->policy->balance(w->rq, runq_now_locked(w)))) {
 		w->ready--;
 		*end = thread_of_task(task);
-		(*end)->policy_gen = w->policy_gen - 1; /* from an inbox it is attached, then: it was not blocked */
+		(*end)->policy_gen = NO_GEN;    /* from an inbox it is attached, then: it was not blocked */
 		end = &(*end)->next;
 	}
 	*end = NULL;

@@ -234,8 +234,10 @@ static const struct arch_context *left(struct stint *s, int how)
 		now = runq_now_locked(w);
 	next = runq_pick_locked(w, now);
 	if (unlikely(w->relief) && relief_over(w)) {
-		if (next)
-			runq_attach_locked(w, next);    /* it goes back with the others */
+		if (next) {                     /* it goes back with the others */
+			w->policy->preempt(w->rq, &next->task, now);
+			w->ready++;
+		}
 	} else if (unlikely(next == t) && thread_cancels(t))
 		w->handed = next;       /* it is to be diverted, but not while we stand on its stack */
 	else if (likely(next != NULL))

@@ -96,6 +96,174 @@ static void relieved(const char *policy, bool meanwhile)
 	CHECK_INT(stint_stop(), ==, 0);
 }
 
+/* --- a policy that minds its contract ---------------------------------------------------------- */
+
+enum state { AWAY, READY, RUNNING };
+
+struct queue {
+	struct stint_task *first, **end, *running;
+};
+
+/* priv: its state, the next in the queue */
+static void put(struct queue *q, struct stint_task *t, enum state before)
+{
+	CHECK_INT(t->priv[0], ==, before);
+	t->priv[0] = READY;
+	t->priv[1] = 0;
+	if (q->first)
+		*q->end = t;
+	else
+		q->first = t;
+	q->end = (struct stint_task **)&t->priv[1];
+}
+
+static struct stint_task *take(struct queue *q, enum state after)
+{
+	struct stint_task *t = q->first;
+
+	if (!t)
+		return NULL;
+	CHECK_INT(t->priv[0], ==, READY);
+	q->first = (struct stint_task *)t->priv[1];
+	t->priv[0] = after;
+	return t;
+}
+
+static void no_more(struct queue *q, struct stint_task *t)
+{
+	CHECK(q->running == t);
+	CHECK_INT(t->priv[0], ==, RUNNING);
+	t->priv[0] = AWAY;
+	q->running = NULL;
+}
+
+static void comes(void *rq, struct stint_task *t, stint_ns now)
+{
+	(void)now;
+	put(rq, t, AWAY);
+}
+
+static void goes(void *rq, struct stint_task *t, stint_ns now)
+{
+	(void)now;
+	no_more(rq, t);
+}
+
+static void is_ready_again(void *rq, struct stint_task *t, stint_ns now)
+{
+	(void)now;
+	no_more(rq, t);
+	put(rq, t, AWAY);
+}
+
+static struct stint_task *picks(void *rq, stint_ns now)
+{
+	struct queue *q = rq;
+
+	(void)now;
+	CHECK(!q->running);
+	return q->running = take(q, RUNNING);
+}
+
+static struct stint_task *gives(void *rq, stint_ns now)
+{
+	(void)now;
+	return take(rq, AWAY);
+}
+
+static stint_ns lasts(void *rq, struct stint_task *t, stint_ns now)
+{
+	struct queue *q = rq;
+
+	(void)now;
+	CHECK(q->running == t);
+	return STINT_US(200);
+}
+
+static stint_ns is_over(void *rq, struct stint_task *t, stint_ns now)
+{
+	lasts(rq, t, now);
+	return 0;
+}
+
+static const struct stint_policy minding = {
+	.size = sizeof(minding), .name = "minding", .rq_size = sizeof(struct queue), .spawn = comes, .wakeup = comes,
+	.attach = comes, .pick_next = picks, .slice = lasts, .tick = is_over, .preempt = is_ready_again,
+	.yield = is_ready_again, .block = goes, .done = goes, .balance = gives,
+};
+
+/* --- many, and back and forth ------------------------------------------------------------------ */
+
+#define MANY 12
+#define SITS 12
+
+static int over;
+
+static void *yields_and_sleeps(void *arg)
+{
+	for (unsigned i = 0; !__atomic_load_n(&over, __ATOMIC_ACQUIRE); i++) {
+		if ((uintptr_t)arg % 3 == 0)
+			spin_ns(20000);
+		if (i % 8 == (uintptr_t)arg % 8)
+			stint_thread_sleep(STINT_US(50));
+		else
+			stint_thread_yield();
+	}
+	return arg;
+}
+
+/* past the wrappers again, and until the monitor has come by */
+static void *naps(void *arg)
+{
+	struct timespec span = { 0, 25000000 };
+
+	for (int i = 0; i < SITS; i++) {
+		int64_t end = now_ns() + span.tv_nsec;
+
+		stint_preempt_disable();
+		while (now_ns() < end) {        /* ticks interrupt it */
+			long r = SYS_nanosleep;
+
+			__asm__ volatile("syscall" : "+a"(r) : "D"(&span), "S"(NULL) : "rcx", "r11", "memory");
+		}
+		stint_preempt_enable();
+		spin_ns(300000);
+		stint_thread_yield();
+	}
+	__atomic_store_n(&over, 1, __ATOMIC_RELEASE);
+	return arg;
+}
+
+/* The relief runs what is ready while the other naps, and gives it back in the middle of that; meanwhile the policy changes. */
+static void back_and_forth(const struct stint_policy *policy, bool replace)
+{
+	struct stint_config config = { .size = sizeof(config), .workers = 1, .quantum = STINT_US(200) };
+	stint_thread_t *t[MANY], *napper;
+	void *result;
+	int err;
+
+	over = 0;
+	CHECK_INT(stint_start(&config), ==, 0);
+	CHECK_INT(stint_policy_set(policy), ==, 0);
+	for (size_t i = 0; i < MANY; i++) {
+		struct stint_thread_attr attr = { .size = sizeof(attr), .weight = (unsigned)(1 + i * i * 100) };
+
+		CHECK_INT(stint_thread_create(&t[i], &attr, yields_and_sleeps, (void *)i), ==, 0);
+	}
+	napper = thread(naps);
+	for (size_t i = 0; replace && !__atomic_load_n(&over, __ATOMIC_ACQUIRE); i++) {
+		err = stint_policy_set(i % 2 ? stint_policy_builtin(i / 2 % 6) : &minding);
+		CHECK(err == 0 || err == EBUSY);
+		sleep_ns(3000000);
+	}
+	CHECK_INT(stint_thread_join(napper, NULL), ==, 0);
+	for (size_t i = 0; i < MANY; i++) {
+		CHECK_INT(stint_thread_join(t[i], &result), ==, 0);
+		CHECK(result == (void *)i);
+	}
+	CHECK_INT(stint_stop(), ==, 0);
+}
+
 int main(void)
 {
 	static const char *const policies[] = { "fair", "fifo", "rr" };
@@ -110,5 +278,13 @@ int main(void)
 		printf("%s, meanwhile\n", policies[i]);
 		relieved(policies[i], true);
 	}
+	for (size_t i = 0; stint_policy_builtin(i); i++) {
+		printf("%s, back and forth\n", stint_policy_builtin(i)->name);
+		back_and_forth(stint_policy_builtin(i), false);
+	}
+	puts("one that minds, back and forth");
+	back_and_forth(&minding, false);
+	puts("all of them, back and forth");
+	back_and_forth(&minding, true);
 	return 0;
 }
