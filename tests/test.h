@@ -85,6 +85,13 @@ static inline void __attribute__((noreturn)) test_skip(const char *why)
 	_exit(77);
 }
 
+static inline int64_t test_seconds(int64_t normally)
+{
+	const char *text = getenv("STINT_TEST_SECONDS");
+
+	return text && *text ? strtoll(text, NULL, 10) : normally;
+}
+
 /* End a program that hangs. A timer of its own, so that programs may use alarm() and SIGALRM. Also has stdout written line
  * by line, so that the log of a program that is ended shows how far it came. */
 static inline void test_watchdog(void)
@@ -98,7 +105,7 @@ static inline void test_watchdog(void)
 	memset(&when, 0, sizeof(when));
 	event.sigev_notify = SIGEV_SIGNAL;
 	event.sigev_signo = SIGABRT;
-	when.it_value.tv_sec = WATCHDOG_SECONDS;
+	when.it_value.tv_sec = WATCHDOG_SECONDS + test_seconds(0);
 	if (timer_create(CLOCK_MONOTONIC, &event, &timer) || timer_settime(timer, 0, &when, NULL))
 		perror("no watchdog");
 }
@@ -127,13 +134,6 @@ static inline void sleep_ns(int64_t span)
 	t.tv_nsec = span % 1000000000;
 	while (nanosleep(&t, &t) && errno == EINTR)
 		;
-}
-
-static inline int64_t test_seconds(int64_t normally)
-{
-	const char *text = getenv("STINT_TEST_SECONDS");
-
-	return text && *text ? strtoll(text, NULL, 10) : normally;
 }
 
 /* The seed of this run; printed, so that a failure can be run again. */

@@ -200,13 +200,13 @@ static unsigned long wanted[sizeof(works) / sizeof(works[0])];
 
 /* --- in calls ---------------------------------------------------------------------------------- */
 
-static long constructed, destroyed;
+static long constructed, destroyed;     /* atomic: a call may be stopped while it counts */
 
 struct tracked {
 	std::string text;
 
-	tracked() : text(text_of(40)) { constructed++; }
-	~tracked() { destroyed++; }
+	tracked() : text(text_of(40)) { __atomic_add_fetch(&constructed, 1, __ATOMIC_RELAXED); }
+	~tracked() { __atomic_add_fetch(&destroyed, 1, __ATOMIC_RELAXED); }
 };
 
 static thread_local tracked object;
