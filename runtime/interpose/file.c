@@ -94,9 +94,9 @@ static int enter_pair(struct stint *s, int r, const int fds[2])
 
 /*
  * Hands out a descriptor, or -1, and may have to wait for it. SA_RESTART has the system call issued again
- * after a stop.
+ * after a stop. In a thread it may have been @parked for it.
  */
-#define WAITS(name, params, args)                                             \
+#define WAITS(name, params, args, parked)                                     \
 	WRAPPER int name params                                               \
 	{                                                                     \
 		struct stint *s_ = self();                                    \
@@ -104,6 +104,8 @@ static int enter_pair(struct stint *s, int r, const int fds[2])
                                                                               \
 		if (likely(!s_))                                              \
 			return enter(NULL, REAL(name) args);                  \
+		if (parks_in(s_) && (parked))                                 \
+			return r_;                                            \
 		preempt_disable(s_);                                          \
 		wait_begin(s_, NULL, 0);                               \
 		r_ = REAL(name) args;                                         \
@@ -122,7 +124,7 @@ static bool takes_mode(int flags)
 }
 
 /* Variable arguments: @mode is fetched first, then as WAITS. */
-#define WAITS_MODE(name, params, args)                                        \
+#define WAITS_MODE(name, dir, params, args)                                   \
 	WRAPPER int name params                                               \
 	{                                                                     \
 		struct stint *s_ = self();                                    \
@@ -136,6 +138,8 @@ static bool takes_mode(int flags)
 		va_end(ap);                                                   \
 		if (likely(!s_))                                              \
 			return enter(NULL, REAL(name) args);                  \
+		if (parks_in(s_) && park_open(s_, dir, path, flags, mode, &r_, caller_address())) \
+			return r_;                                            \
 		preempt_disable(s_);                                          \
 		wait_begin(s_, NULL, 0);                               \
 		r_ = REAL(name) args;                                         \
@@ -145,19 +149,25 @@ static bool takes_mode(int flags)
 		return r_;                                                    \
 	}
 
-WAITS_MODE(open, (const char *path, int flags, ...), (path, flags, mode))
-WAITS_MODE(open64, (const char *path, int flags, ...), (path, flags, mode))
-WAITS_MODE(__open, (const char *path, int flags, ...), (path, flags, mode))
-WAITS_MODE(__open64, (const char *path, int flags, ...), (path, flags, mode))
-WAITS_MODE(openat, (int dir, const char *path, int flags, ...), (dir, path, flags, mode))
-WAITS_MODE(openat64, (int dir, const char *path, int flags, ...), (dir, path, flags, mode))
-WAITS(__open_2, (const char *path, int flags), (path, flags))
-WAITS(__open64_2, (const char *path, int flags), (path, flags))
-WAITS(__openat_2, (int dir, const char *path, int flags), (dir, path, flags))
-WAITS(__openat64_2, (int dir, const char *path, int flags), (dir, path, flags))
-WAITS(creat, (const char *path, mode_t mode), (path, mode))
-WAITS(creat64, (const char *path, mode_t mode), (path, mode))
-WAITS(open_by_handle_at, (int mount, struct file_handle *handle, int flags), (mount, handle, flags))
+WAITS_MODE(open, AT_FDCWD, (const char *path, int flags, ...), (path, flags, mode))
+WAITS_MODE(open64, AT_FDCWD, (const char *path, int flags, ...), (path, flags, mode))
+WAITS_MODE(__open, AT_FDCWD, (const char *path, int flags, ...), (path, flags, mode))
+WAITS_MODE(__open64, AT_FDCWD, (const char *path, int flags, ...), (path, flags, mode))
+WAITS_MODE(openat, dir, (int dir, const char *path, int flags, ...), (dir, path, flags, mode))
+WAITS_MODE(openat64, dir, (int dir, const char *path, int flags, ...), (dir, path, flags, mode))
+WAITS(__open_2, (const char *path, int flags), (path, flags),
+      park_open(s_, AT_FDCWD, path, flags, 0, &r_, caller_address()))
+WAITS(__open64_2, (const char *path, int flags), (path, flags),
+      park_open(s_, AT_FDCWD, path, flags, 0, &r_, caller_address()))
+WAITS(__openat_2, (int dir, const char *path, int flags), (dir, path, flags),
+      park_open(s_, dir, path, flags, 0, &r_, caller_address()))
+WAITS(__openat64_2, (int dir, const char *path, int flags), (dir, path, flags),
+      park_open(s_, dir, path, flags, 0, &r_, caller_address()))
+WAITS(creat, (const char *path, mode_t mode), (path, mode),
+      park_open(s_, AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode, &r_, caller_address()))
+WAITS(creat64, (const char *path, mode_t mode), (path, mode),
+      park_open(s_, AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode, &r_, caller_address()))
+WAITS(open_by_handle_at, (int mount, struct file_handle *handle, int flags), (mount, handle, flags), false)
 OPENS(shm_open, (const char *name, int flags, mode_t mode), (name, flags, mode))
 OPENS(posix_openpt, (int flags), (flags))
 OPENS(getpt, (void), ())

@@ -1,5 +1,5 @@
 /*
- * park-wait.c - in threads: waiting for processes, kernel threads, file locks, message queues, semaphores of System V, signals
+ * park-wait.c - in threads: waiting for processes, kernel threads, file locks, FIFOs, message queues, semaphores of System V, signals
  *
  * A process is a descriptor (pidfd), and so is a POSIX message queue: there the poller wakes. For the rest the kernel tells nobody
  * but a thread that it has put to sleep. So these try without waiting, again and again: after 50 us, then at growing distances up
@@ -18,9 +18,11 @@
 #include <sys/msg.h>
 #include <sys/resource.h>
 #include <sys/sem.h>
+#include <sys/stat.h>
 #include <threads.h>
 #include <unistd.h>
 
+#include "../ledger.h"
 #include "../sys.h"
 #include "parks.h"
 
@@ -249,6 +251,50 @@ WRAPPER int lockf64(int fd, int command, off64_t len)
 	struct stint *s = parks();
 
 	return likely(!s) || command != F_LOCK ? REAL(lockf64)(fd, command, len) : lock_rest(s, fd, len, caller_address());
+}
+
+/* --- FIFOs ------------------------------------------------------------------------------------------ */
+
+/*
+ * Opened without waiting, for reading it is open at once, as for others it is while one waits in the kernel; only that
+ * somebody has it open for writing must be found out. A read to where nothing can be stored takes nothing: it says that there is
+ * nothing and will be nothing (0), or not. If such a one has come and gone meanwhile, poll() says so.
+ */
+static bool has_writer(int fd)
+{
+	struct pollfd p = { fd, POLLIN, 0 };
+
+	return sys_raw(SYS_read, fd, 1, 1, 0) || poll_now(&p, 1);
+}
+
+static bool may_be_fifo(int flags)
+{
+	return !(flags & (O_NONBLOCK | O_PATH | O_DIRECTORY)) && (flags & O_ACCMODE) != O_RDWR &&
+	       (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
+}
+
+bool park_open(struct stint *s, int dir, const char *path, int flags, mode_t mode, int *r, const void *caller)
+{
+	struct again again = { 0 };
+	struct stat st;
+	long fd;
+
+	if (!may_be_fifo(flags) || sys_raw(SYS_newfstatat, dir, path, &st, flags & O_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0) ||
+	    !S_ISFIFO(st.st_mode))
+		return false;
+	park_begin(s);
+	while ((fd = sys_raw(SYS_openat, dir, path, flags | O_NONBLOCK, mode)) == -ENXIO)
+		park_again(s, &again, &forever, caller);        /* nobody reads it yet */
+	if (fd >= 0) {
+		ledger_fd_opened(s, (int)fd);
+		poller_closed((int)fd);         /* what was known of the number */
+		while ((flags & O_ACCMODE) == O_RDONLY && !has_writer((int)fd))
+			park_again(s, &again, &forever, caller);
+		sys_raw(SYS_fcntl, fd, F_SETFL, sys_raw(SYS_fcntl, fd, F_GETFL, 0, 0) & ~O_NONBLOCK, 0);
+	}
+	park_end(s, caller);
+	*r = (int)result_of(fd);
+	return true;
 }
 
 /* --- System V -------------------------------------------------------------------------------------- */

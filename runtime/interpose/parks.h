@@ -125,6 +125,8 @@ bool park_msgrcv(struct stint *s, int id, void *message, size_t size, long type,
 bool park_sigwait(struct stint *s, const sigset_t *set, siginfo_t *info, const struct until *u, int *r,
                   const void *caller);
 bool park_join(struct stint *s, pthread_t t, void **value, const struct until *u, int *r, const void *caller);
+/* false also where it is no FIFO; who opens anything else does not wait for anybody */
+bool park_open(struct stint *s, int dir, const char *path, int flags, mode_t mode, int *r, const void *caller);
 bool park_record_lock(struct stint *s, int fd, int command, void *lock, int *r, const void *caller);
 
 #endif

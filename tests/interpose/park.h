@@ -11,10 +11,14 @@
 
 static const unsigned park_workers[] = { 1, 2, 4 };
 
+static unsigned park_workers_now;
+
 static inline void park_start(unsigned workers)
 {
 	struct stint_config config;
 	int err;
+
+	park_workers_now = workers;
 
 	memset(&config, 0, sizeof(config));
 	config.size = sizeof(config);
@@ -55,19 +59,26 @@ static inline void settle(void)
 
 static int go[2];               /* a pipe: who waits writes when it is about to */
 static int other_ran;
+static pid_t waits_on;          /* the kernel thread */
 
 static inline void about_to_wait(void)
 {
+	waits_on = gettid();
 	CHECK_INT(write(go[1], "g", 1), ==, 1);
 }
 
-/* the one that ends the wait runs after the other has begun to wait, on the same worker if there is only one */
+/*
+ * The one that ends the wait runs after the other has begun to wait. If there is only one worker, that is on the same kernel thread;
+ * if the other had taken that with it, this would be a relief, brought in later.
+ */
 static inline void after_it_waits(void)
 {
 	char c;
 
 	CHECK_INT(read(go[0], &c, 1), ==, 1);
 	sleep_ns(3000000);
+	if (park_workers_now == 1)
+		CHECK_INT(gettid(), ==, waits_on);
 	__atomic_store_n(&other_ran, 1, __ATOMIC_RELEASE);
 }
 

@@ -473,14 +473,18 @@ static void cancelled(void)
 
 int main(void)
 {
+	uint64_t spawning;
+
 	test_watchdog();
 	signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; i < sizeof(park_workers) / sizeof(park_workers[0]); i++) {
 		printf("%u workers\n", park_workers[i]);
 		park_start(park_workers[i]);
 		halves();
+		CHECK_INT(reliefs(), ==, 0);
 		puts("a command");
 		command();
+		spawning = reliefs();           /* which waits for the command to begin */
 		puts("shared");
 		no_line_is_torn();
 		of_a_kernel_thread();
@@ -490,7 +494,7 @@ int main(void)
 		nonblocking();
 		puts("cancelled");
 		cancelled();
-		CHECK_INT(reliefs(), ==, 0);
+		CHECK_INT(reliefs(), ==, spawning);
 		park_stop_all();
 	}
 	return 0;

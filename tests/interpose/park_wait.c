@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <mqueue.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
@@ -15,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/sem.h>
+#include <sys/stat.h>
 #include <threads.h>
 
 #define SPAN 10000000
@@ -397,6 +399,96 @@ static void *sends_signals(void *arg)
 	return arg;
 }
 
+/* --- FIFOs ------------------------------------------------------------------------------------------------ */
+
+#define FIFO_ROUNDS 5
+
+static char fifo[64];
+static pthread_barrier_t round_over;
+
+/* opens its end before the other does, then after it */
+static void *opens_to_read(void *arg)
+{
+	char c = 0;
+	int fd;
+
+	for (int i = 0; i < FIFO_ROUNDS; i++) {
+		if (i % 2)
+			after_it_waits();
+		else
+			about_to_wait();
+		fd = i == 4 ? openat(*(int *)arg, fifo + 5, O_RDONLY | O_CLOEXEC) : open(fifo, O_RDONLY | O_CLOEXEC);
+		CHECK_INT(fd, >=, 0);
+		if (i % 2 == 0)
+			waited();
+		CHECK_INT(fcntl(fd, F_GETFL) & O_NONBLOCK, ==, 0);
+		CHECK_INT(fcntl(fd, F_GETFD), ==, FD_CLOEXEC);
+		CHECK_INT(read(fd, &c, 1), ==, i == 0 ? 0 : 1);        /* the first one has come and gone */
+		CHECK_INT(read(fd, &c, 1), ==, 0);
+		CHECK_INT(close(fd), ==, 0);
+		pthread_barrier_wait(&round_over);
+	}
+	return NULL;
+}
+
+static void *opens_to_write(void *arg)
+{
+	int fd;
+
+	(void)arg;
+	for (int i = 0; i < FIFO_ROUNDS; i++) {
+		if (i % 2)
+			about_to_wait();
+		else
+			after_it_waits();
+		fd = i == 3 ? creat(fifo, 0600) : open(fifo, O_WRONLY);
+		CHECK_INT(fd, >=, 0);
+		if (i % 2)
+			waited();
+		CHECK_INT(fcntl(fd, F_GETFL) & O_NONBLOCK, ==, 0);
+		if (i)
+			CHECK_INT(write(fd, "x", 1), ==, 1);
+		CHECK_INT(close(fd), ==, 0);
+		pthread_barrier_wait(&round_over);
+	}
+	return NULL;
+}
+
+static void *never_opens(void *arg)
+{
+	about_to_wait();
+	open(fifo, *(int *)arg);
+	test_fail(__FILE__, __LINE__, "went on");
+}
+
+static void fifos(void)
+{
+	static int how[] = { O_RDONLY, O_WRONLY };
+	char directory[] = "/tmp/stint-park-XXXXXX", c;
+	int before = count_fds(), at = open("/tmp", O_PATH | O_DIRECTORY);
+	stint_thread_t *t;
+
+	CHECK(mkdtemp(directory));
+	snprintf(fifo, sizeof(fifo), "%s/fifo", directory);
+	CHECK_INT(mkfifo(fifo, 0600), ==, 0);
+	pthread_barrier_init(&round_over, NULL, 2);
+	together(opens_to_read, opens_to_write, &at, NULL);
+	close(at);
+	for (int i = 0; i < 2; i++) {
+		CHECK_INT(pipe(go), ==, 0);
+		t = thread(never_opens, &how[i]);
+		CHECK_INT(read(go[0], &c, 1), ==, 1);
+		settle();
+		CHECK_INT(stint_thread_cancel(t), ==, 0);
+		joined(t);
+		close(go[0]);
+		close(go[1]);
+	}
+	CHECK_INT(count_fds(), ==, before);
+	unlink(fifo);
+	rmdir(directory);
+}
+
 /* --- handlers, and masks for the time of a wait ---------------------------------------------------------- */
 
 static int handled;
@@ -639,11 +731,12 @@ int main(void)
 		queues();
 		puts("signals");
 		together(waits_for_signals, sends_signals, NULL, NULL);
+		puts("fifos");
+		fifos();
 		puts("masks");
 		masks();
 		puts("lines");
 		lines();
-		CHECK_INT(reliefs(), ==, 0);
 		park_stop_all();
 	}
 	return 0;
