@@ -82,6 +82,7 @@ static bool claim(struct stint *s, int from)
 
 static void publish(struct stint *s, int state)
 {
+	fiber_release(s);
 	__atomic_store_n(&s->state, state, __ATOMIC_RELEASE);
 }
 
@@ -134,6 +135,8 @@ static struct stint *first_child(struct stint *s)
 /* the end of every call and thread, on its own stack: what is to go on when that is left for good */
 const struct arch_context *call_leave_for_good(struct stint *s, int how)
 {
+	const struct arch_context *to;
+
 	if (unlikely(s->own_mask))
 		preempt_mask_out(s);
 	if (unlikely(s->own_vars))
@@ -141,7 +144,10 @@ const struct arch_context *call_leave_for_good(struct stint *s, int how)
 	s->inner = NULL;
 	s->how = how;
 	s->kt->current = s->parent;
-	return unlikely(s->is_thread) ? preempt_thread.left(s, how) : &s->ret;
+	fiber_release(s->tp);
+	to = unlikely(s->is_thread) ? preempt_thread.left(s, how) : &s->ret;
+	fiber_leave(s->tp, to->tp, s->is_thread ? FIBER_NO_SYNC : FIBER_SYNC);
+	return to;
 }
 
 static const struct arch_context *call_main(struct stint *s)
@@ -212,6 +218,7 @@ static inline __attribute__((always_inline)) void switch_in(struct stint *s, str
 		tick_arm_exact(kt, now, kthread_due(kt, leaf));
 	else
 		tick_ensure(kt, now, kthread_due(kt, leaf));
+	fiber_leave(s->ret.tp, leaf->tp, FIBER_SYNC);
 	if (sp)
 		arch_start(&s->ret, sp, s->tp, entry, s);
 	else

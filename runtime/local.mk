@@ -14,7 +14,7 @@ stintinclude_HEADERS = \
 
 # initial-exec: the test "am I in a call?" stands in every wrapper, and must not itself call into ld.so.
 # exceptions: those of C++ unwind through the wrappers (qsort's, a call's own function).
-RUNTIME_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden -fexceptions -ftls-model=initial-exec $(URCU_CFLAGS)
+RUNTIME_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden -fexceptions -ftls-model=initial-exec $(URCU_CFLAGS) $(RUNTIME_SANITIZE_FLAGS)
 
 noinst_LTLIBRARIES += libstint-core.la libstint-interpose.la libstint-libset.la
 lib_LTLIBRARIES += libstint.la
@@ -35,6 +35,7 @@ libstint_core_la_SOURCES = \
 	runtime/call.c \
 	runtime/call.h \
 	runtime/checker.h \
+	runtime/fiber.h \
 	runtime/clock.c \
 	runtime/clock.h \
 	runtime/config.c \

@@ -242,7 +242,10 @@ static int park_kthread(struct stint *s, struct stint_waiter *w, uint64_t deadli
 
 int park(struct stint *s, struct stint_waiter *w, uint64_t deadline)
 {
-	return w->thread ? park_thread(s, w->thread, deadline) : park_kthread(s, w, deadline);
+	int r = w->thread ? park_thread(s, w->thread, deadline) : park_kthread(s, w, deadline);
+
+	fiber_acquire(state_of(w));
+	return r;
 }
 
 /* the state is ours again: a thread's is NOT, and the waker that has the waiter sets it to WOKEN without making it ready */
@@ -274,8 +277,10 @@ void park_stop(struct stint *s, const void *caller)
 static inline struct stint_thread *wake(struct stint_waiter *w)
 {
 	struct stint_thread *t = w->thread;
-	int *state = state_of(w->main), was = __atomic_exchange_n(state, PARK_WOKEN, __ATOMIC_ACQ_REL);
+	int *state = state_of(w->main), was;
 
+	fiber_release(state);
+	was = __atomic_exchange_n(state, PARK_WOKEN, __ATOMIC_ACQ_REL);
 	if (likely(t != NULL))
 		return was == PARK_WAITS || was == PARK_WAITS_HARD ? t : NULL;
 	if (was & FUTEX_SLEEPS)

@@ -94,6 +94,16 @@ static inline void arrive(struct stint *l)
 		preempt_thread.arrived();
 }
 
+/* returns when the chain goes on */
+static inline void switch_away(struct stint *s, struct stint *l, int how)
+{
+	const struct arch_context *to = next_of(l, how);
+
+	fiber_leave(s->tp, to->tp, l->is_thread ? FIBER_NO_SYNC : FIBER_SYNC);
+	arch_switch(&s->ctx, to);
+	arrive(l);
+}
+
 /* --- signal masks ------------------------------------------------------------------------------ */
 
 /* the outermost call from @l inwards that has a mask of its own: its caller's mask is what @l's caller had */
@@ -152,12 +162,10 @@ void preempt_leave(struct stint *s, struct stint *l, int how)
 		uint64_t mine;
 
 		sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &m->caller_mask, &mine, sizeof(mine));
-		arch_switch(&s->ctx, next_of(l, how));
-		arrive(l);
+		switch_away(s, l, how);
 		sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &mine, &m->caller_mask, sizeof(mine));
 	} else {
-		arch_switch(&s->ctx, next_of(l, how));
-		arrive(l);
+		switch_away(s, l, how);
 	}
 	vars_in(l);
 }
@@ -304,8 +312,7 @@ static INSIG void leave_insig(struct stint *s, struct stint *l, ucontext_t *uc)
 		sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &m->caller_mask, NULL, sizeof(uint64_t));
 	else
 		sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &uc->uc_sigmask, NULL, sizeof(uint64_t));
-	arch_switch(&s->ctx, next_of(l, STATE_TIMED_OUT));
-	arrive(l);
+	switch_away(s, l, STATE_TIMED_OUT);
 	vars_in(l);
 	mend_frame(s, l, kt, gen, uc);
 }

@@ -5,6 +5,7 @@
 #define STINT_PREEMPT_H
 
 #include "context.h"
+#include "fiber.h"
 #include "kthread.h"
 
 /*
@@ -68,6 +69,7 @@ static inline void preempt_leave_alone(struct stint *s, int how)
 	s->inner = NULL;
 	s->how = how;
 	s->kt->current = s->parent;
+	fiber_leave(s->tp, s->ret.tp, FIBER_SYNC);
 	arch_switch(&s->ctx, &s->ret);
 }
 

@@ -74,6 +74,7 @@ bool replace_slow_locked(struct worker *w)
 	stint_ns before;
 
 	before = runq_now_locked(w);
+	fiber_acquire(&wanted);
 	replace_adopt_rq(w, wanted.policy, wanted.rq[w->id], wanted.memory[w->id], gen);
 	w->ready = 0;
 	while ((task = old->balance(rq, before)))
@@ -129,6 +130,7 @@ int workers_set_policy(const struct stint_policy *policy)
 		wanted.memory[i] = memory[i];
 	}
 	__atomic_store_n(&wanted.left, (int)nworkers, __ATOMIC_RELAXED);
+	fiber_release(&wanted);
 	__atomic_store_n(&wanted.gen, wanted.gen + 1, __ATOMIC_RELEASE);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	have_all_replace();

@@ -185,6 +185,30 @@ int signals_action(int signo, const struct sigaction *act, struct sigaction *old
 	return r;
 }
 
+/* struct sigaction as the kernel has it; libc hides its own signals from sigaction() */
+struct kernel_action {
+	signal_handler *handler;
+	unsigned long flags;
+	void (*restorer)(void);
+	uint64_t mask;
+};
+
+
+#ifdef STINT_TSAN
+/* The sanitizer, whose sigaction() that was, would keep the signal back until the program calls something. */
+static void past_sanitizer(int signo, signal_handler *fn)
+{
+	struct kernel_action act;
+
+	if (sys_raw(SYS_rt_sigaction, signo, NULL, &act, sizeof(act.mask)))
+		return;
+	act.handler = fn;
+	sys_raw(SYS_rt_sigaction, signo, &act, NULL, sizeof(act.mask));
+}
+#else
+#define past_sanitizer(signo, fn) ((void)0)
+#endif
+
 int signals_own(int signo, signal_handler *fn, int flags, bool alone)
 {
 	struct action *a = &actions[signo];
@@ -210,7 +234,9 @@ int signals_own(int signo, signal_handler *fn, int flags, bool alone)
 	if (sys.sigaction(signo, &kernel, NULL)) {
 		a->ours = NULL;
 		err = EINVAL;
+		goto out;
 	}
+	past_sanitizer(signo, fn);
 out:
 	unlock(&mask);
 	return err;
@@ -230,14 +256,6 @@ void signals_adopt(void)
 }
 
 /* --- libc's own signal for changing user and group ids in all threads --------------------------- */
-
-/* struct sigaction as the kernel has it; libc hides its own signals from sigaction() */
-struct kernel_action {
-	signal_handler *handler;
-	unsigned long flags;
-	void (*restorer)(void);
-	uint64_t mask;
-};
 
 static signal_handler *libc_set_ids;
 

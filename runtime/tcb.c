@@ -47,6 +47,7 @@
 
 #include "stack.h"
 #include "sys.h"
+#include "fiber.h"
 #include "tcb.h"
 
 #undef p_type                   /* <resolv.h> brings names from before C had namespaces for members */
@@ -65,7 +66,11 @@
 #define FIRST_FAKE_TID 0x20000000       /* above any real one, below the flag bits of a futex word */
 #define LAST_FAKE_TID 0x3fffffff
 #define CACHE_WORDS 8
+#ifdef STINT_TSAN
+#define ANCHOR_STACK (4 << 20)         /* it lays its thread variables, a megabyte of them, at its end */
+#else
 #define ANCHOR_STACK (64 * 1024)
+#endif
 #define MAIN_STACK_GAP ((uintptr_t)128 << 20)
 
 struct key {
@@ -467,6 +472,64 @@ int tcb_anchor_start(void)
 	return start_anchor(false);
 }
 
+/* --- the sanitizer's pointer (fiber.h) --- */
+
+#ifdef STINT_TSAN
+ptrdiff_t fiber_at;
+
+static void find_fiber(void)
+{
+	void *me, *other;
+	char *tp = arch_tp();
+
+	if (!__tsan_create_fiber)
+		return;
+	me = __tsan_get_current_fiber();
+	other = __tsan_create_fiber(0);
+	__tsan_switch_to_fiber(other, FIBER_NO_SYNC);
+	for (ptrdiff_t at = -8; !fiber_at && at > -(ptrdiff_t)layout.below; at -= 8)
+		if (AT(tp, at, void *) == other)
+			fiber_at = at;
+	__tsan_switch_to_fiber(me, FIBER_NO_SYNC);
+	__tsan_destroy_fiber(other);
+}
+
+static void set_fiber(void *tp, void *fiber)
+{
+	if (fiber_at)
+		AT(tp, fiber_at, void *) = fiber;
+}
+
+static void *fiber_of(void *tp)
+{
+	return fiber_at ? AT(tp, fiber_at, void *) : NULL;
+}
+
+/* the sanitizer's own thread variables: a megabyte, and its business */
+static bool is_sanitizer(const struct module *m)
+{
+	return fiber_at && fiber_at >= m->at && fiber_at < m->at + (ptrdiff_t)m->size;
+}
+
+static void *new_fiber(void)
+{
+	return fiber_at ? __tsan_create_fiber(0) : NULL;
+}
+
+static void drop_fiber(void *tp)
+{
+	if (fiber_at)
+		__tsan_destroy_fiber(AT(tp, fiber_at, void *));
+}
+#else
+#define find_fiber() ((void)0)
+#define set_fiber(tp, fiber) ((void)(fiber))
+#define new_fiber() NULL
+#define fiber_of(tp) NULL
+#define is_sanitizer(m) false
+#define drop_fiber(tp) ((void)0)
+#endif
+
 /* --- discovery --------------------------------------------------------------------------------- */
 
 static int find_function(void *slot, const char *name, const char **missing)
@@ -583,6 +646,7 @@ int tcb_init(char *why, size_t size)
 		return ENOTSUP;
 	}
 	layout.below = ((uintptr_t)anchor.tp - anchor.frame + 63) & ~(size_t)63;
+	find_fiber();
 	template = read_modules();
 	if (!template) {
 		snprintf(why, size, "no memory for the list of thread variables");
@@ -679,6 +743,7 @@ int tcb_make(struct stint *s)
 	if (sys_fault(SYS_MALLOC) || !dl_allocate_tls(s->tp))
 		return ENOMEM;
 	fill_header(s);
+	set_fiber(s->tp, new_fiber());
 	adopt_cache(s->tp);
 	AT(s->tp, layout.current, struct stint *) = s;
 	init_ctype(s);
@@ -701,11 +766,13 @@ static void forget_errors(struct stint *s)
 		return;
 	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &block, &old, sizeof(old));
 	AT(s->tp, layout.current, struct stint *) = NULL;
+	fiber_leave(here, s->tp, FIBER_NO_SYNC);
 	arch_set_tp(s->tp);
 	dlerror();              /* gives it, and the second time gives it up */
 	dlerror();
 	if (resolver->nscount)
 		sys.__res_nclose(resolver);
+	fiber_leave(s->tp, here, FIBER_NO_SYNC);
 	arch_set_tp(here);
 	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof(old));
 	memset(resolver, 0, sizeof(*resolver));
@@ -720,9 +787,11 @@ static void free_key_blocks(void *tp)
 void tcb_destroy(struct stint *s)
 {
 	s->tcb_ready = false;
+	fiber_acquire(s->tp);
 	forget_errors(s);
 	leave_cache(s->tp);
 	free_key_blocks(s->tp);
+	drop_fiber(s->tp);
 	dl_deallocate_tls(s->tp, false);
 }
 
@@ -744,7 +813,7 @@ static bool dynamic_block_made(void *tp)
  */
 static int drop_dynamic_blocks(void *tp)
 {
-	void *old = AT(tp, TCB_DTV, void *), *new;
+	void *old = AT(tp, TCB_DTV, void *), *fiber = fiber_of(tp), *new;
 	char kept[512];
 
 	if (layout.libc_tls_size > sizeof(kept))
@@ -755,6 +824,7 @@ static int drop_dynamic_blocks(void *tp)
 		return ENOMEM;
 	}
 	memcpy((char *)tp + layout.libc_tls, kept, layout.libc_tls_size);
+	set_fiber(tp, fiber);
 	new = AT(tp, TCB_DTV, void *);
 	AT(tp, TCB_DTV, void *) = old;
 	dl_deallocate_tls(tp, false);
@@ -767,11 +837,13 @@ int tcb_fresh(struct stint *s)
 	const struct template *t = __atomic_load_n(&template, __ATOMIC_ACQUIRE);
 	int err = 0;
 
+	fiber_acquire(s->tp);
 	forget_errors(s);
 	if (unlikely(__atomic_load_n(&any_dynamic, __ATOMIC_RELAXED)) && dynamic_block_made(s->tp))
 		err = drop_dynamic_blocks(s->tp);
 	for (unsigned i = 0; i < t->n; i++)
-		init_block(s->tp, &t->module[i]);
+		if (!is_sanitizer(&t->module[i]))
+			init_block(s->tp, &t->module[i]);
 	AT(s->tp, layout.current, struct stint *) = s;
 	AT(s->tp, layout.errno_at, int) = 0;
 	AT(s->tp, layout.h_errno_at, int) = 0;

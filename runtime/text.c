@@ -62,7 +62,7 @@ static bool is_sanitizer_name(const char *path)
 	const char *base = strrchr(path, '/');
 
 	base = base ? base + 1 : path;
-	return !strncmp(base, "libasan.", 8) || !strncmp(base, "libubsan.", 9) || !strncmp(base, "liblsan.", 8) ||
+	return !strncmp(base, "libasan.", 8) || !strncmp(base, "libubsan.", 9) || !strncmp(base, "liblsan.", 8) || !strncmp(base, "libtsan.", 8) ||
 	       !strncmp(base, "libclang_rt.", 12);
 }
 

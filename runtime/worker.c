@@ -85,6 +85,7 @@ void worker_ready(struct stint_thread *t, enum ready_op op)
 {
 	struct worker *w = worker_here();
 
+	fiber_release(t);
 	thread_wait_off_cpu(t);
 	if (likely(w))
 		ready_here(w, t, op);
@@ -256,6 +257,8 @@ static inline void arrived(struct worker *w)
 	runq_unlock(w);
 	if (unlikely(gone != NULL))
 		thread_free(gone, w->kt);
+	if (w->running)
+		fiber_acquire(w->running);
 }
 
 void worker_arrived(void)
@@ -280,6 +283,7 @@ void worker_leave(struct stint *s, struct stint *root, int how)
 	s->how = how;
 	s->kt->current = NULL;
 	to = left(s, how);
+	fiber_leave(s->tp, to->tp, FIBER_NO_SYNC);
 	if (starts_or_native(to, s->kt->worker))
 		arch_switch(&s->ctx, to);       /* it ends by a return, which then is the one that is predicted */
 	else
@@ -351,6 +355,7 @@ bool worker_run_one(struct worker *w)
 	to = run_locked(w, t, now);
 	if (w->ready)
 		idle_offer(w);
+	fiber_leave(w->native.tp, to->tp, FIBER_NO_SYNC);
 	arch_switch(&w->native, to);
 	worker_arrived();
 	return true;

@@ -47,10 +47,12 @@ static __attribute__((noinline)) void give_errno(int r, int err)
 		if (likely(!s_))                                              \
 			return REAL(name) args;                               \
 		preempt_disable(s_);                                          \
+		fiber_leave(s_->tp, s_->kt->tp, FIBER_NO_SYNC);               \
 		arch_set_tp(s_->kt->tp);                                      \
 		saved_ = native_errno();                                      \
 		r_ = REAL(name) args;                                         \
 		err_ = take_errno(saved_);                                    \
+		fiber_leave(s_->kt->tp, s_->tp, FIBER_NO_SYNC);               \
 		arch_set_tp(s_->tp);                                          \
 		give_errno(r_, err_);                                         \
 		preempt_enable(s_, caller_address());                         \

@@ -122,8 +122,10 @@ static pid_t fork_by(struct stint *s, pid_t (*real)(void), const void *caller)
 	int err;
 
 	preempt_disable(s);
+	fiber_leave(s->tp, s->kt->tp, FIBER_NO_SYNC);
 	arch_set_tp(s->kt->tp);
 	pid = fork_on_native(real, &err);
+	fiber_leave(s->kt->tp, s->tp, FIBER_NO_SYNC);
 	arch_set_tp(s->tp);
 	if (pid == 0 && real == REAL(fork))
 		tick_in_child(s);

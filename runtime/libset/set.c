@@ -86,8 +86,10 @@ void set_as_kernel_thread(work_fn *fn, void *arg, const void *caller)
 		return;
 	}
 	preempt_disable(s);
+	fiber_leave(s->tp, s->kt->tp, FIBER_NO_SYNC);
 	arch_set_tp(s->kt->tp);
 	keeping_errno(fn, arg);
+	fiber_leave(s->kt->tp, s->tp, FIBER_NO_SYNC);
 	arch_set_tp(s->tp);
 	s->kt->current = s;
 	preempt_enable(s, caller);

@@ -40,6 +40,8 @@ static bool take_or_mark(stint_mutex_t *m, uintptr_t id)
 		next = owner ? owner | MUTEX_WAITED : id;
 	} while (!__atomic_compare_exchange_n(&m->owner, &owner, next, false, __ATOMIC_ACQUIRE,
 					      __ATOMIC_RELAXED));
+	if (!owner)
+		fiber_acquire(m);
 	return !owner;
 }
 
@@ -67,7 +69,10 @@ static bool take_free(stint_mutex_t *m, uintptr_t id)
 {
 	uintptr_t owner = 0;
 
-	return __atomic_compare_exchange_n(&m->owner, &owner, id, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+	if (!__atomic_compare_exchange_n(&m->owner, &owner, id, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return false;
+	fiber_acquire(m);
+	return true;
 }
 
 /*
@@ -134,6 +139,7 @@ int mutex_unlock_nopreempt(stint_mutex_t *m)
 	uintptr_t me = park_identity(), owner = me;
 	struct stint_waiter *w;
 
+	fiber_release(m);
 	while (!__atomic_compare_exchange_n(&m->owner, &owner, 0, false, __ATOMIC_RELEASE,
 					    __ATOMIC_RELAXED)) {
 		if ((owner & ~MUTEX_WAITED) != me)
@@ -238,6 +244,7 @@ int stint_mutex_unlock(stint_mutex_t *m)
 {
 	uintptr_t owner = park_identity();
 
+	fiber_release(m);
 	if (likely(__atomic_compare_exchange_n(&m->owner, &owner, 0, false, __ATOMIC_RELEASE,
 					       __ATOMIC_RELAXED)))
 		return 0;

@@ -103,8 +103,10 @@ static int once(stint_once_t *o, void (*fn)(void), stint_ns timeout, const void 
 	if (!fn)
 		return EINVAL;
 	if (__atomic_load_n(&o->state, __ATOMIC_ACQUIRE) == DONE &&
-	    !__atomic_load_n(&o->waiters.lock, __ATOMIC_ACQUIRE))
+	    !__atomic_load_n(&o->waiters.lock, __ATOMIC_ACQUIRE)) {
+		fiber_acquire(&o->waiters.lock);
 		return 0;
+	}
 	wait.w.id = park_identity();
 	park_begin(s);
 	r = wait_nopreempt(&wait, &once_class, o, &o->waiters, &o->waiters.lock, s, timeout, caller);

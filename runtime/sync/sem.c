@@ -29,7 +29,11 @@ static unsigned count_of(uint64_t state)
 /* all that anybody does to the word; on failure @old is what it is */
 static inline bool change(stint_sem_t *s, uint64_t *old, uint64_t new)
 {
-	return __atomic_compare_exchange_n(&s->state, old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+	fiber_release(s);
+	if (!__atomic_compare_exchange_n(&s->state, old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		return false;
+	fiber_acquire(s);
+	return true;
 }
 
 static inline uint64_t look(const stint_sem_t *s)
