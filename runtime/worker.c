@@ -141,13 +141,18 @@ void worker_ready_all(struct stint_thread *list)
 
 /* --- switching --------------------------------------------------------------------------------- */
 
-/* the innermost of the calls in a thread that goes on. What they use is counted without the time that it was away. */
-static struct stint *back_in_calls(struct stint *s, struct kthread *kt)
+/*
+ * The innermost of the calls in a thread that goes on. What they use is counted without the time that it was away: from and to the
+ * same moments as what the thread uses, or theirs could become more.
+ */
+static struct stint *back_in_calls_locked(struct worker *w, struct stint *s)
 {
-	uint64_t away = clock_now() - s->stopped;
 	struct stint *leaf = s;
+	uint64_t away;
 
-	for (; leaf->inner; leaf->kt = kt) {
+	runq_clock_locked(w);
+	away = w->now_cycles - s->stopped;
+	for (; leaf->inner; leaf->kt = w->kt) {
 		leaf = leaf->inner;
 		leaf->switched_in += away;
 	}
@@ -169,7 +174,7 @@ static inline const struct arch_context *run_locked(struct worker *w, struct sti
 	if (unlikely(t->cancel) && thread_divert(s))
 		goto set;
 	if (unlikely(s->inner != NULL))
-		leaf = back_in_calls(s, kt);
+		leaf = back_in_calls_locked(w, s);
 set:
 	leaf->kt = s->kt = kt;          /* what is being ended keeps its inner ones, but does not go on with them */
 	s->switched_in = w->now_cycles;
@@ -226,9 +231,11 @@ static const struct arch_context *left(struct stint *s, int how)
 	runq_lock(w);
 	w->prev = t;
 	now = file_leaving_locked(w, t, how);
+	if (unlikely(s->inner != NULL)) {
+		runq_clock_locked(w);
+		s->stopped = w->now_cycles;
+	}
 	s->cpu += w->now_cycles - s->switched_in;
-	if (unlikely(s->inner != NULL))
-		s->stopped = clock_now();
 	trace(w, TRACE_LEAVE, t, 0, how);
 	runq_collect_locked(w);
 	if (unlikely(replace_locked(w)))
