@@ -15,11 +15,14 @@
 #include "runq.h"
 #include "sys.h"
 
+#define BEGUN 1
+#define HELD 2
+
 /* the policy that all are to have */
 static struct {
 	const struct stint_policy *policy;
 	unsigned gen;                   /* release once all queues are made; acquire by workers */
-	int busy;                       /* one is being begun */
+	int busy;                       /* BEGUN: one is being begun; HELD: the number of workers changes, soon over */
 	int left;                       /* workers that have not changed over; who waits sleeps on it */
 	void *rq[WORKERS_MAX];
 	void *memory[WORKERS_MAX];
@@ -85,14 +88,37 @@ bool replace_slow_locked(struct worker *w)
 	return true;
 }
 
-bool replace_hold(void)
+/* true: nobody else begins one, and all workers have the last one */
+static bool enter(int as, int *was)
 {
-	if (__atomic_exchange_n(&wanted.busy, 1, __ATOMIC_ACQUIRE))
+	*was = 0;
+	if (!__atomic_compare_exchange_n(&wanted.busy, was, as, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return false;
 	if (__atomic_load_n(&wanted.left, __ATOMIC_ACQUIRE) <= 0)
 		return true;
 	replace_let_go();
 	return false;
+}
+
+bool replace_hold(void)
+{
+	int was;
+
+	return enter(HELD, &was);
+}
+
+/* The monitor's affairs are not the caller's, who would take it for another's replacing. */
+static bool begin(void)
+{
+	unsigned turns = 0;
+	int was;
+
+	while (!enter(BEGUN, &was)) {
+		if (was != HELD)
+			return false;
+		spin_pause(&turns);
+	}
+	return true;
 }
 
 void replace_let_go(void)
@@ -117,7 +143,7 @@ int workers_set_policy(const struct stint_policy *policy)
 	unsigned made;
 	int err = 0;
 
-	if (!replace_hold())
+	if (!begin())
 		return EBUSY;
 	for (made = 0; made < nworkers; made++) {
 		rq[made] = replace_make_rq(policy, &memory[made], &err);
