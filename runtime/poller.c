@@ -46,6 +46,7 @@ struct entry {
 static struct entry *chunks[CHUNKS];    /* published with release */
 static int set = -1, wake_fd = -1;
 static int claimed;             /* by a worker that sleeps in the set */
+static bool only_ms;                    /* the kernel does not know epoll_pwait2() */
 static unsigned modes = 1;              /* how often some descriptor's modes have changed */
 
 static struct entry *find(int fd)
@@ -318,7 +319,7 @@ static void drain_wake_fd(void)
 	sys_raw(SYS_read, wake_fd, &n, sizeof(n), 0);
 }
 
-/* Before Linux 5.11, and under valgrind, the wait is in milliseconds, rounded up. */
+/* Before Linux 5.11, and under valgrind 3.19, the wait is in milliseconds, rounded up. */
 static long take_events(struct epoll_event *events, int most, uint64_t deadline)
 {
 	uint64_t now = deadline && deadline != NEVER ? clock_now() : 0;
@@ -326,9 +327,12 @@ static long take_events(struct epoll_event *events, int most, uint64_t deadline)
 	struct timespec ts = { span / 1000000000, span % 1000000000 };
 	long n;
 
-	n = arch_syscall(SYS_epoll_pwait2, set, (long)events, most, (long)(deadline == NEVER ? NULL : &ts), 0, 0);
-	if (n != -ENOSYS)
-		return n;
+	if (likely(!__atomic_load_n(&only_ms, __ATOMIC_RELAXED))) {
+		n = arch_syscall(SYS_epoll_pwait2, set, (long)events, most, (long)(deadline == NEVER ? NULL : &ts), 0, 0);
+		if (n != -ENOSYS)
+			return n;
+		__atomic_store_n(&only_ms, true, __ATOMIC_RELAXED);
+	}
 	ms = (span + 999999) / 1000000;
 	return sys_raw(SYS_epoll_wait, set, events, most, deadline == NEVER ? -1 : ms > INT32_MAX ? INT32_MAX : ms);
 }
