@@ -268,6 +268,10 @@ static enum verdict past_limit(struct stint *s, const ucontext_t *uc, uint64_t n
 	return STOP;
 }
 
+/*
+ * With a stream in hand (stream.c) preemption may be enabled for a moment in a wait, but the stream is locked by libc: a cancel is
+ * taken by the wrapper, and not, say, in a function of libc's that is exempt and that our reading calls.
+ */
 static enum verdict may_stop(struct stint *s, const ucontext_t *uc, uint64_t now)
 {
 	struct frame f = frame_of(s, uc);
@@ -276,10 +280,10 @@ static enum verdict may_stop(struct stint *s, const ucontext_t *uc, uint64_t now
 		return RETRY;
 	if (s->depth > 0) {
 		if (s->depth == 1 && s->lock_wait)
-			return ledger_wait_insig(s, uc) ? STOP : RETRY;
+			return !s->stream && ledger_wait_insig(s, uc) ? STOP : RETRY;
 		return unlikely(s->defer_limit) ? past_limit(s, uc, now) : NOTED;
 	}
-	return !in_handler(s, f.sp) && text_may_stop_insig(&f) ? STOP : RETRY;
+	return !s->stream && !in_handler(s, f.sp) && text_may_stop_insig(&f) ? STOP : RETRY;
 }
 
 /* the frame's mask and alternate stack are those of the thread that took the signal; make them this one's */

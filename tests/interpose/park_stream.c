@@ -471,6 +471,41 @@ static void cancelled(void)
 	close(go[1]);
 }
 
+static void *reads_until_cancelled(void *arg)
+{
+	char line[64];
+
+	while (arg)
+		fgets(line, sizeof(line), arg);
+	return arg;
+}
+
+/* wherever it is: on its way to libc, there, or waiting */
+static void cancelled_anywhere(void)
+{
+	struct rng r;
+	int fds[2];
+	FILE *f;
+
+	rng_seed(&r, test_seed());
+	for (int i = 0; i < 400; i++) {
+		stint_thread_t *t;
+
+		CHECK_INT(pipe(fds), ==, 0);
+		f = fdopen(fds[0], "r");
+		CHECK(f);
+		CHECK_INT(write(fds[1], "half", 4), ==, 4);
+		t = thread(reads_until_cancelled, f);
+		spin_ns((int64_t)rng_below(&r, 60000));
+		CHECK_INT(stint_thread_cancel(t), ==, 0);
+		joined(t);
+		CHECK_INT(ftrylockfile(f), ==, 0);
+		funlockfile(f);
+		fclose(f);
+		close(fds[1]);
+	}
+}
+
 int main(void)
 {
 	uint64_t spawning;
@@ -494,6 +529,7 @@ int main(void)
 		nonblocking();
 		puts("cancelled");
 		cancelled();
+		cancelled_anywhere();
 		CHECK_INT(reliefs(), ==, spawning);
 		park_stop_all();
 	}
