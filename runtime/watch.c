@@ -20,7 +20,7 @@
  *
  * Where there is much to do, workers switch all the time and would have looked themselves; there the watch only costs, most of all those
  * who have to wake it. So when it finds that nobody had to be kicked, and that the workers switch often, it stays away for longer, up to
- * AWAY_MAX_NS; and comes back at once after it had to.
+ * AWAY_MAX_NS, and until no worker is in the set; and comes back at once after it had to.
  */
 #define _GNU_SOURCE
 #define _LGPL_SOURCE
@@ -155,6 +155,8 @@ static void *watch_main(void *arg)
 	sys_raw(SYS_prctl, PR_SET_TIMERSLACK, 1, 0, 0);
 	ask_for_short_slices();
 	while (!__atomic_load_n(&stopping, __ATOMIC_ACQUIRE)) {
+		if (away)
+			poller_wait_unclaimed(&stopping);
 		list = poller_poll(NEVER, &woken);
 		others = woken && poller_claimed();
 		if (others)

@@ -33,6 +33,8 @@
 #include "tick.h"
 #include "trace.h"
 
+#define OFTEN 32                /* turns between two ticks: it comes to look by itself soon enough */
+
 struct worker *workers[WORKERS_MAX];
 unsigned nworkers, nregular;
 
@@ -319,8 +321,9 @@ static bool turn_over(struct stint *s, uint64_t now)
 	struct stint_thread *t = thread_of(s);
 	bool over;
 
-	if (!poller_claimed() && !__atomic_load_n(&w->kt->kicked, __ATOMIC_RELAXED))
+	if (w->turns - w->turns_looked < OFTEN && !poller_claimed() && !__atomic_load_n(&w->kt->kicked, __ATOMIC_RELAXED))
 		look_for_events();
+	w->turns_looked = w->turns;
 	runq_lock(w);
 	runq_clock_locked(w);
 	runq_collect_locked(w);
