@@ -177,10 +177,32 @@ static void count_deferral(struct stint *s, uint64_t now)
 		s->deferred_longest = now - s->deferred_since;
 }
 
-/* A tick that lands before depth is down again is noted, not taken: hence the outer loop. */
+/* in a handler of the program's: of one that it jumped out of, nothing is left on the stack */
+static bool in_handler(struct stint *s, uintptr_t sp)
+{
+	if (!s->handler_sp || !on_own_stack(s, s->handler_sp))
+		return false;
+	if (sp < s->handler_sp)
+		return true;
+	s->handler_sp = 0;
+	return false;
+}
+
+/*
+ * A handler's own functions of libc do not stop it either: its signal would stay blocked on the kernel thread, and what it interrupted
+ * may be a function of libc's that has something locked. It may run on an alternate stack.
+ */
+static bool called_by_handler(struct stint *s)
+{
+	uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
+
+	return unlikely(s->handler_sp) && (!on_own_stack(s, sp) || in_handler(s, sp));
+}
+
+/* Libc may have called itself, with a lock. A tick that lands before depth is down again is noted, not taken: hence the outer loop. */
 STINT_TEXT void preempt_point(struct stint *s, const void *caller)
 {
-	if (text_is_runtime(caller)) {  /* libc called itself: pending stays, a tick tries again */
+	if (text_is_runtime(caller) || called_by_handler(s)) {      /* pending stays, a tick tries again */
 		uint64_t now = clock_now();
 
 		if (s->kt->armed > clock_after(now, s->kt->retry))
@@ -242,17 +264,6 @@ enum verdict { STOP, NOTED, RETRY };
 static struct frame frame_of(const struct stint *s, const ucontext_t *uc)
 {
 	return (struct frame){ arch_uc_pc(uc), arch_uc_sp(uc), arch_uc_bp(uc), s->stack_lo, s->stack_hi };
-}
-
-/* in a handler of the program's: of one that it jumped out of, nothing is left on the stack */
-static bool in_handler(struct stint *s, uintptr_t sp)
-{
-	if (!s->handler_sp || !on_own_stack(s, s->handler_sp))
-		return false;
-	if (sp < s->handler_sp)
-		return true;
-	s->handler_sp = 0;
-	return false;
 }
 
 /* deferred for longer than it may be; not where the program itself asked for it, nor in anything of ours */

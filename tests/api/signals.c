@@ -128,6 +128,52 @@ static void set_mask(int how, int signo)
 	CHECK_INT(sigprocmask(how, &set, NULL), ==, 0);
 }
 
+/*
+ * Nor is it stopped in one at the end of a function of libc's that takes what is due, on whatever stack: its signal would stay blocked
+ * for the caller.
+ */
+static volatile int uses_libc, used_libc;
+
+static void on_using_libc(int signo)
+{
+	void *volatile chunk;
+
+	(void)signo;
+	uses_libc++;
+	spin_ns(STINT_MS(3));
+	chunk = malloc(100);
+	free(chunk);
+	used_libc++;
+}
+
+static void *raises_usr1(void *arg)
+{
+	raise(SIGUSR1);
+	while (!leave)
+		;
+	return arg;
+}
+
+static void libc_in_handler(int flags)
+{
+	struct sigaction act = { .sa_handler = on_using_libc, .sa_flags = flags };
+
+	CHECK_INT(sigaction(SIGUSR1, &act, NULL), ==, 0);
+	uses_libc = used_libc = 0;
+	leave = false;
+	for (int i = 1; i <= 20; i++) {
+		stint_t *s = stint_launch(raises_usr1, NULL, STINT_MS(1));
+
+		CHECK(s);
+		RESUME_UNTIL(s, uses_libc == i);
+		CHECK_INT(used_libc, ==, i);
+		CHECK(!blocked(SIGUSR1));
+		CHECK_INT(stint_cancel(s), ==, 0);
+		stint_free(s);
+	}
+	signal(SIGUSR1, SIG_DFL);
+}
+
 static void *masks(void *arg)
 {
 	CHECK(!blocked(SIGUSR1));
@@ -293,6 +339,8 @@ int main(void)
 	during_calls(loop, &alarms_in_call);
 	during_calls(loop_and_jump, &jumps);
 	slow_handler();
+	libc_in_handler(0);
+	libc_in_handler(SA_ONSTACK);
 	masks_do_not_leak();
 	ends_masked();
 	everything_blocked();
