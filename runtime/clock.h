@@ -15,8 +15,9 @@
 #include <stint/call.h>
 
 #include "arch/x86_64/arch.h"
+#include "private.h"
 
-extern bool clock_use_tsc;
+extern PRIVATE bool clock_use_tsc;
 
 void clock_begin(void);         /* take the first sample; as early as possible */
 void clock_init(void);          /* take the second; waits until 1 ms after the first */
@@ -28,8 +29,8 @@ static inline uint64_t clock_now(void)
 }
 
 #define CLOCK_SHIFT 32
-extern uint64_t clock_cycles_per_ns, clock_ns_per_cycle;        /* 32.32 fixed point; relaxed: each value is right by itself */
-extern uint64_t clock_refine_at;        /* cycles; relaxed: two that refine at once do the same */
+extern PRIVATE uint64_t clock_cycles_per_ns, clock_ns_per_cycle;        /* 32.32 fixed point; relaxed: each value is right by itself */
+extern PRIVATE uint64_t clock_refine_at;        /* cycles; relaxed: two that refine at once do the same */
 void clock_refine(void);
 
 /* rounds up; STINT_FOREVER and what does not fit: UINT64_MAX */

@@ -32,6 +32,7 @@
 
 #include "arch/x86_64/arch.h"
 #include "ledger-types.h"
+#include "private.h"
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)

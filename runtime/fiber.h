@@ -21,6 +21,8 @@
 #ifdef STINT_TSAN
 #include <stddef.h>
 
+#include "private.h"
+
 /* weak: a program need not be instrumented */
 void *__tsan_get_current_fiber(void) __attribute__((weak));
 void *__tsan_create_fiber(unsigned flags) __attribute__((weak));
@@ -29,7 +31,7 @@ void __tsan_switch_to_fiber(void *fiber, unsigned flags) __attribute__((weak));
 void __tsan_acquire(void *p) __attribute__((weak));
 void __tsan_release(void *p) __attribute__((weak));
 
-extern ptrdiff_t fiber_at;      /* 0: no sanitizer is there */
+extern PRIVATE ptrdiff_t fiber_at;      /* 0: no sanitizer is there */
 
 /* Between this and the change of the thread pointer from @from to @to nothing may run that the sanitizer looks at. */
 static inline void fiber_leave(const void *from, const void *to, unsigned flags)

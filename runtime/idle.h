@@ -6,8 +6,8 @@
 
 #include "worker.h"
 
-extern bool idle_stopping;      /* release; workers end when idle */
-extern int idle_nasleep;        /* workers asleep */
+extern PRIVATE bool idle_stopping;      /* release; workers end when idle */
+extern PRIVATE int idle_nasleep;        /* workers asleep */
 
 void idle_setup(void);          /* nobody is idle yet */
 bool idle_look_around(struct worker *w);        /* on its own stack; true: there is something to do */

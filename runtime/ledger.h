@@ -22,6 +22,7 @@
 #include <ucontext.h>
 
 #include "ledger-types.h"
+#include "private.h"
 
 struct stint;
 
@@ -42,8 +43,8 @@ size_t ledger_fds_held(const struct ledger *l);
 
 /* heap (ledger-heap.c). A block entered here has LEDGER_TRAILER extra bytes at the end of its usable size. */
 #define LEDGER_TRAILER 8
-extern bool ledger_under_valgrind;              /* the last bytes of a block must not be looked at without telling it */
-extern unsigned ledger_heap_live;               /* calls with heap entries; relaxed: 0 means no block is entered */
+extern PRIVATE bool ledger_under_valgrind;              /* the last bytes of a block must not be looked at without telling it */
+extern PRIVATE unsigned ledger_heap_live;               /* calls with heap entries; relaxed: 0 means no block is entered */
 void ledger_block_add(struct stint *s, void *p, size_t usable);
 bool ledger_block_drop(struct stint *self, void *p, size_t usable);     /* true: it was entered (by whomever) */
 bool ledger_block_known(void *p, size_t usable);
@@ -72,7 +73,7 @@ extern void (*ledger_fd_was_closed)(int fd);    /* told by who gives back; NULL:
 void ledger_fd_pass(struct stint *s, struct stint *to);
 
 /* streams, directories, libraries, mappings, handles (ledger-things.c) */
-extern unsigned long ledger_things_live;        /* entries; relaxed: 0 means there is nothing to strike */
+extern PRIVATE unsigned long ledger_things_live;        /* entries; relaxed: 0 means there is nothing to strike */
 int ledger_thing_add(struct stint *s, enum thing_kind kind, void *p);   /* 0 or ENOMEM */
 bool ledger_thing_drop(enum thing_kind kind, void *p);  /* of equal ones, the caller's own first */
 struct stint *ledger_thing_take(enum thing_kind kind, void *p); /* the same; whose it was, or NULL */

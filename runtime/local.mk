@@ -68,6 +68,7 @@ libstint_core_la_SOURCES = \
 	runtime/poller.h \
 	runtime/preempt.c \
 	runtime/preempt.h \
+	runtime/private.h \
 	runtime/relief.c \
 	runtime/relief.h \
 	runtime/replace.c \

@@ -12,8 +12,8 @@ int monitor_start(void);        /* 0 or an errno value; after the workers */
 void monitor_stop(void);
 void monitor_forget(void);      /* in a forked child, which does not have it */
 
-extern uint64_t monitor_until;  /* it does not look before, in cycles; 0: it does, every so often; NEVER. Relaxed, a hint */
-extern uint64_t monitor_look;   /* how often, cycles */
+extern PRIVATE uint64_t monitor_until;  /* it does not look before, in cycles; 0: it does, every so often; NEVER. Relaxed, a hint */
+extern PRIVATE uint64_t monitor_look;   /* how often, cycles */
 void monitor_rouse(void);
 
 /* on a worker: a thread waits for the one that runs */

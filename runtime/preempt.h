@@ -49,7 +49,7 @@ struct preempt_thread_ops {
 	/* after the switch, on the stack that was switched to */
 	void (*arrived)(void);
 };
-extern struct preempt_thread_ops preempt_thread;
+extern PRIVATE struct preempt_thread_ops preempt_thread;
 
 /*
  * preempt_leave - switch from the running call @s to whoever launched or resumed @l, which is @s or a call

@@ -23,8 +23,8 @@
 #include "idle.h"
 #include "spin.h"
 
-extern bool runq_biased;        /* the kernel has that barrier; constant while workers run */
-extern stint_ns runq_quantum;   /* what turns should last; constant while workers run */
+extern PRIVATE bool runq_biased;        /* the kernel has that barrier; constant while workers run */
+extern PRIVATE stint_ns runq_quantum;   /* what turns should last; constant while workers run */
 
 void runq_setup(stint_ns quantum);      /* before workers are made */
 

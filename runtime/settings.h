@@ -6,13 +6,15 @@
 
 #include <stddef.h>
 
+#include "private.h"
+
 struct settings {
 	int signo;              /* STINT_SIGNAL; default SIGURG */
 	size_t stack_size;      /* STINT_STACK; default 64 KiB */
 	int libset;             /* STINT_LIBSET; a backend, default STINT_LIBSET_AUTO */
 };
 
-extern struct settings settings;         /* as read at start; constant afterwards */
+extern PRIVATE struct settings settings;         /* as read at start; constant afterwards */
 
 #define STACK_SIZE_DEFAULT (64 * 1024)
 #define STACK_SIZE_MAX ((size_t)1 << 30)

@@ -13,11 +13,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "private.h"
+
 typedef void signal_handler(int signo, siginfo_t *info, void *uc);
 
 #define SIGNALS_MAX 64
 
-extern uint64_t signals_handled;        /* handlers of the program that have run, anywhere; atomic */
+extern PRIVATE uint64_t signals_handled;        /* handlers of the program that have run, anywhere; atomic */
 
 /* take @signo over; what the program had for it is kept and forwarded to. @alone: with all signals blocked.
  * 0 or an errno value */

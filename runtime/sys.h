@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "arch/x86_64/arch.h"
+#include "private.h"
 
 #define sys_raw(nr, a, b, c, d) arch_syscall(nr, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
 
@@ -69,7 +70,7 @@ struct sys_functions {
 	int (*timer_delete)(void *);
 	void (*__res_nclose)(void *);
 };
-extern struct sys_functions sys;
+extern PRIVATE struct sys_functions sys;
 
 enum sys_fault {
 	SYS_MALLOC, SYS_MMAP, SYS_TIMER_CREATE, SYS_THREAD_CREATE, SYS_SIGACTION,
@@ -77,7 +78,7 @@ enum sys_fault {
 	SYS_LAYOUT = SYS_FAULTS,        /* the C library is not as we know it */
 	SYS_FAULT_KINDS
 };
-extern int sys_fault_after[SYS_FAULT_KINDS];         /* n > 0: the n-th call from now fails; test programs set it */
+extern PRIVATE int sys_fault_after[SYS_FAULT_KINDS];         /* n > 0: the n-th call from now fails; test programs set it */
 bool sys_fault(enum sys_fault kind);            /* counts one call down; true: fail it */
 
 /*

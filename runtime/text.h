@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "private.h"
+
 int text_init(const char *const *exempt, size_t n);     /* names of exempt functions; 0 or ENOMEM */
 
 struct frame;
@@ -31,8 +33,8 @@ struct text_range {
 	uintptr_t begin, end;
 };
 #define TEXT_OBJECTS_MAX 8
-extern struct text_range text_runtimes[TEXT_OBJECTS_MAX] __attribute__((visibility("hidden")));
-extern unsigned text_nruntimes __attribute__((visibility("hidden")));
+extern PRIVATE struct text_range text_runtimes[TEXT_OBJECTS_MAX];
+extern PRIVATE unsigned text_nruntimes;
 
 static inline bool text_is_runtime(const void *pc)      /* each malloc() in a call asks */
 {

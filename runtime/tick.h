@@ -43,7 +43,7 @@ void tick_fired_insig(struct kthread *kt);
 void tick_off_insig(struct kthread *kt);
 void tick_retry_insig(struct kthread *kt, uint64_t now);       /* a tick that was refused comes again */
 
-extern uint64_t tick_retry_min;
+extern PRIVATE uint64_t tick_retry_min;
 
 static inline void tick_retry_reset(struct kthread *kt)
 {
@@ -54,7 +54,7 @@ static inline void tick_retry_reset(struct kthread *kt)
  * Where ticks come from, for kernel threads that are workers: their timers, or another kernel thread, which is told by
  * tick_peer_armed_insig() that kt->armed has changed to an earlier time than it knows of (monitor.c).
  */
-extern bool tick_by_peer;       /* constant while workers run */
+extern PRIVATE bool tick_by_peer;       /* constant while workers run */
 extern void (*tick_peer_armed_insig)(uint64_t when);
 
 /* the preemption signal to @kt, from another kernel thread; @value tells its handler what for */
@@ -62,7 +62,7 @@ void tick_send(const struct kthread *kt, void *value);
 
 uint64_t tick_measure(struct kthread *kt);      /* cycles that a tick takes from what it interrupts, here and now */
 
-extern uint64_t tick_slack;     /* cycles that are cheaper to wait for than to arm for */
+extern PRIVATE uint64_t tick_slack;     /* cycles that are cheaper to wait for than to arm for */
 void tick_init(void);
 
 #endif

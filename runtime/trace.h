@@ -34,7 +34,7 @@ struct trace_ring {
 
 #define TRACE_EVENTS 65536u
 
-extern bool trace_on;
+extern PRIVATE bool trace_on;
 
 int trace_open(const char *path);       /* 0 or an errno value; before the workers start */
 int trace_ring_init(struct trace_ring *ring);

@@ -78,9 +78,9 @@ struct worker {
 	void *rq_memory, *memory;       /* as they were allocated */
 };
 
-extern struct worker *workers[];
-extern unsigned nworkers;               /* grows when a relief is added; release, by the monitor */
-extern unsigned nregular;               /* those that are no reliefs; constant while threads live */
+extern PRIVATE struct worker *workers[];
+extern PRIVATE unsigned nworkers;               /* grows when a relief is added; release, by the monitor */
+extern PRIVATE unsigned nregular;               /* those that are no reliefs; constant while threads live */
 
 /* the worker whose kernel thread we are on, or NULL. Preemption disabled, or outside calls. */
 static inline struct worker *worker_here(void)

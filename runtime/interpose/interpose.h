@@ -24,7 +24,7 @@ enum real_index {
 	REAL_COUNT
 };
 
-extern void *real_functions[];
+extern PRIVATE void *real_functions[];
 
 #define REAL(name) ((__typeof__(&name))real_functions[REAL_##name])
 

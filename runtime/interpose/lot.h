@@ -34,7 +34,7 @@ struct lot_bucket {
 	int posted;                     /* lot_post() could not have the lock; seq_cst with it */
 } __attribute__((aligned(64)));
 
-extern struct lot_bucket lot[1 << LOT_BITS] __attribute__((visibility("hidden")));
+extern PRIVATE struct lot_bucket lot[1 << LOT_BITS];
 
 static inline struct lot_bucket *lot_bucket(const void *object)
 {

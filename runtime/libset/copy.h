@@ -52,6 +52,6 @@ static inline bool copy_has(const struct copy *c, uintptr_t at)
 
 /* what ld.so can be made to believe of two loads of one file; tests set it */
 enum copy_way { COPY_WAY_UNKNOWN, COPY_WAY_SAME_FILE, COPY_WAY_OWN_FILE };
-extern enum copy_way copy_way;
+extern PRIVATE enum copy_way copy_way;
 
 #endif

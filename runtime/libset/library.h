@@ -67,8 +67,8 @@ struct library {
 	size_t nexposures;
 };
 
-extern struct library *libraries[TABLE_LIBRARIES];
-extern unsigned nlibraries;             /* release/acquire */
+extern PRIVATE struct library *libraries[TABLE_LIBRARIES];
+extern PRIVATE unsigned nlibraries;             /* release/acquire */
 
 /*
  * library_open - a handle of the library that ld.so finds by @name, loaded by @open for @caller if it is not

@@ -41,7 +41,7 @@ struct stint_libset {
 };
 
 /* how the libraries of the process are loaded; functions may be NULL */
-extern struct set_loader {
+extern PRIVATE struct set_loader {
 	libset_open_fn *open;
 	void (*loaded)(void);
 } set_loader;

@@ -48,6 +48,6 @@ static inline struct stint_libset *table_owner(void **entries)
 }
 
 /* tests: no more thunks than that in the text, for the others to be tried */
-extern unsigned table_thunks_in_text;
+extern PRIVATE unsigned table_thunks_in_text;
 
 #endif

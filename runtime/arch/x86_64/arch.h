@@ -38,7 +38,7 @@ _Static_assert(offsetof(struct arch_context, tp) == ARCH_CTX_TP, "switch.S");
 
 /* 1 where user code may write the thread pointer (wrfsbase); else switch.S asks the kernel. Set once at
  * start, before the first switch. */
-extern int arch_user_tp;
+extern int arch_user_tp __attribute__((visibility("hidden")));
 
 /* Leave the running context in @save, continue @to. Returns when something continues @save. */
 void arch_switch(struct arch_context *save, const struct arch_context *to);
