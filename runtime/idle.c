@@ -185,7 +185,7 @@ uint64_t idle_switched(void)
 	uint64_t n = 0;
 
 	for (unsigned i = 0; i < nworkers; i++)
-		n += __atomic_load_n(&workers[i]->stats.switches, __ATOMIC_RELAXED);
+		n += __atomic_load_n(&workers[i]->turns, __ATOMIC_RELAXED);
 	return n;
 }
 

@@ -18,20 +18,16 @@
 #define BEGUN 1
 #define HELD 2
 
+unsigned replace_wanted_gen;
+
 /* the policy that all are to have */
 static struct {
 	const struct stint_policy *policy;
-	unsigned gen;                   /* release once all queues are made; acquire by workers */
 	int busy;                       /* BEGUN: one is being begun; HELD: the number of workers changes, soon over */
 	int left;                       /* workers that have not changed over; who waits sleeps on it */
 	void *rq[WORKERS_MAX];
 	void *memory[WORKERS_MAX];
 } wanted;
-
-unsigned replace_gen(void)
-{
-	return __atomic_load_n(&wanted.gen, __ATOMIC_ACQUIRE);
-}
 
 void *replace_make_rq(const struct stint_policy *policy, void **memory, int *err)
 {
@@ -157,7 +153,7 @@ int workers_set_policy(const struct stint_policy *policy)
 	}
 	__atomic_store_n(&wanted.left, (int)nworkers, __ATOMIC_RELAXED);
 	fiber_release(&wanted);
-	__atomic_store_n(&wanted.gen, wanted.gen + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&replace_wanted_gen, replace_wanted_gen + 1, __ATOMIC_RELEASE);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	have_all_replace();
 	goto not_busy;
@@ -173,7 +169,7 @@ not_busy:
 void replace_drop(void)
 {
 	for (unsigned i = 0; i < nworkers; i++)
-		if (workers[i]->policy_gen != wanted.gen)
+		if (workers[i]->policy_gen != replace_wanted_gen)
 			replace_drop_rq(wanted.policy, wanted.rq[i], wanted.memory[i]);
 	__atomic_store_n(&wanted.left, 0, __ATOMIC_RELEASE);
 	sys_wake(&wanted.left);
@@ -186,6 +182,6 @@ int *workers_replacing(void)
 
 void replace_forget(unsigned gen)
 {
-	wanted.gen = gen;
+	replace_wanted_gen = gen;
 	wanted.left = wanted.busy = 0;
 }

@@ -11,7 +11,13 @@ void *replace_make_rq(const struct stint_policy *policy, void **memory, int *err
 void replace_drop_rq(const struct stint_policy *policy, void *rq, void *memory);
 void replace_adopt_rq(struct worker *w, const struct stint_policy *policy, void *rq, void *memory, unsigned gen);
 
-unsigned replace_gen(void);                     /* of the policy that all are to have */
+extern PRIVATE unsigned replace_wanted_gen;     /* of the policy that all are to have; release once all queues are made */
+
+static inline unsigned replace_gen(void)
+{
+	return __atomic_load_n(&replace_wanted_gen, __ATOMIC_ACQUIRE);
+}
+
 bool replace_slow_locked(struct worker *w);
 
 /* change over if need be; true: the worker has another policy now. It has no running thread. */

@@ -90,7 +90,9 @@ void runq_begin_turn_locked(struct worker *w, struct stint_task *task, stint_ns 
 	if (slice < least_turn)
 		slice = least_turn;     /* a tick for less costs more than it gives to those who wait */
 	w->turn_of = w->turns;
-	w->turn_end = slice == STINT_FOREVER ? NEVER : clock_after(runq_clock_locked(w), clock_cycles(slice));
+	if (!w->timed)
+		runq_clock_locked(w);
+	w->turn_end = slice == STINT_FOREVER ? NEVER : clock_after(w->now_cycles, clock_cycles(slice));
 }
 
 /* The clock is read only where the timer must be armed. A turn_end that was kept and has passed is not this thread's. */

@@ -77,14 +77,20 @@ static inline stint_ns runq_now_locked(struct worker *w)
 
 /* --- when the running thread is looked at --- */
 
-static inline void runq_set_due(struct worker *w)
+/* without a look at kicked, which must follow */
+static inline void runq_set_due_early(struct worker *w, struct kthread *kt)
 {
 	uint64_t timer = __atomic_load_n(&w->timers.first, __ATOMIC_RELAXED);
 
 	if (unlikely(w->offer_at < timer))
 		timer = w->offer_at;
-	w->kt->turn_end = w->turn_end < timer ? w->turn_end : timer;
+	kt->turn_end = w->turn_end < timer ? w->turn_end : timer;
 	barrier();
+}
+
+static inline void runq_set_due(struct worker *w)
+{
+	runq_set_due_early(w, w->kt);
 	if (unlikely(__atomic_load_n(&w->kt->kicked, __ATOMIC_RELAXED)))
 		w->kt->turn_end = 0;    /* as the kick had said */
 }

@@ -13,7 +13,7 @@
 static void read_worker(const struct worker *w, struct stint_worker_stats *out)
 {
 	memset(out, 0, sizeof(*out));
-	out->switches = READ(stats.switches);
+	out->switches = READ(turns);
 	out->preemptions = READ(stats.preemptions);
 	out->displacements = READ(stats.displaced);
 	out->wakeups = READ(stats.wakeups);

@@ -41,7 +41,7 @@ struct stint_thread {
 	int lock;
 	unsigned waits_for;             /* enum park_reason, while parked; for diagnoses */
 	const void *waits_on;
-	struct worker *worker;          /* where it ran last */
+	struct worker *worker;          /* where it runs, or ran last */
 	struct cds_wfcq_node in_inbox;
 	struct stint_thread *next;      /* in a list of those that become ready together */
 	struct timer timer;

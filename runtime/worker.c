@@ -162,13 +162,13 @@ static struct stint *back_in_calls_locked(struct worker *w, struct stint *s)
 }
 
 /* @t goes on, here: what to switch to. It is out of the queue. */
-static inline const struct arch_context *run_locked(struct worker *w, struct stint_thread *t, stint_ns now)
+static inline __attribute__((always_inline)) const struct arch_context *run_locked(struct worker *w,
+                                                                                   struct stint_thread *t, stint_ns now)
 {
 	struct stint *s = stint_of(t), *leaf = s;
 	struct kthread *kt = w->kt;
 
 	w->turns++;
-	w->stats.switches++;
 	w->running = t;
 	w->resched = w->displaced = false;
 	t->worker = w;
@@ -182,8 +182,7 @@ set:
 	s->switched_in = w->now_cycles;
 	s->resumes++;
 	runq_limit_turn_locked(w, &t->task, now);
-	runq_set_due(w);
-	barrier();
+	runq_set_due_early(w, kt);
 	kt->current = leaf;
 	barrier();
 	if (unlikely(__atomic_load_n(&kt->kicked, __ATOMIC_RELAXED)) || unlikely(thread_cancels(t)))
@@ -224,13 +223,15 @@ static inline stint_ns file_leaving_locked(struct worker *w, struct stint_thread
 	return now;
 }
 
-static const struct arch_context *left(struct stint *s, int how)
+/* the running thread @t leaves as @how says: what to switch to, and whether nobody has been switched away from there before */
+static inline __attribute__((always_inline)) const struct arch_context *leave_locked(struct worker *w, struct stint_thread *t,
+                                                                                     int how, bool *starts)
 {
-	struct worker *w = s->kt->worker;
-	struct stint_thread *t = thread_of(s), *next;
+	struct stint *s = stint_of(t);
+	struct stint_thread *next;
 	stint_ns now;
 
-	runq_lock(w);
+	*starts = true;
 	w->prev = t;
 	now = file_leaving_locked(w, t, how);
 	if (unlikely(s->inner != NULL)) {
@@ -248,12 +249,25 @@ static const struct arch_context *left(struct stint *s, int how)
 			w->policy->preempt(w->rq, &next->task, now);
 			w->ready++;
 		}
-	} else if (unlikely(next == t) && thread_cancels(t))
+	} else if (unlikely(next == t) && thread_cancels(t)) {
 		w->handed = next;       /* it is to be diverted, but not while we stand on its stack */
-	else if (likely(next != NULL))
-		return run_locked(w, next, now);
+	} else if (likely(next != NULL)) {
+		const struct arch_context *to = run_locked(w, next, now);
+
+		*starts = !next->started;
+		return to;
+	}
 	w->turn_end = w->offer_at = w->kt->turn_end = NEVER;
 	return &w->native;
+}
+
+static const struct arch_context *left(struct stint *s, int how)
+{
+	struct stint_thread *t = thread_of(s);
+	bool starts;
+
+	runq_lock(t->worker);
+	return leave_locked(t->worker, t, how, &starts);
 }
 
 static inline void arrived(struct worker *w)
@@ -275,14 +289,11 @@ void worker_arrived(void)
 	arrived(worker_here());
 }
 
-static bool starts_or_native(const struct arch_context *to, const struct worker *w)
-{
-	return to == &w->native || !w->running->started;
-}
-
 void worker_leave(struct stint *s, struct stint *root, int how)
 {
+	struct stint_thread *t = thread_of(root);
 	const struct arch_context *to;
+	bool starts;
 
 	if (unlikely(s != root || s->own_mask || s->own_vars)) {
 		preempt_leave(s, root, how);
@@ -291,13 +302,14 @@ void worker_leave(struct stint *s, struct stint *root, int how)
 	s->inner = NULL;
 	s->how = how;
 	s->kt->current = NULL;
-	to = left(s, how);
+	runq_lock(t->worker);
+	to = leave_locked(t->worker, t, how, &starts);
 	fiber_leave(s->tp, to->tp, FIBER_NO_SYNC);
-	if (starts_or_native(to, s->kt->worker))
+	if (starts)
 		arch_switch(&s->ctx, to);       /* it ends by a return, which then is the one that is predicted */
 	else
 		arch_switch_alike(&s->ctx, to);
-	arrived(s->kt->worker);         /* perhaps another one than before */
+	arrived(t->worker);             /* perhaps another one than before */
 }
 
 /* --- the end of a turn ------------------------------------------------------------------------- */
@@ -317,8 +329,8 @@ static void look_for_events(void)
 
 static bool turn_over(struct stint *s, uint64_t now)
 {
-	struct worker *w = s->kt->worker;
 	struct stint_thread *t = thread_of(s);
+	struct worker *w = t->worker;
 	bool over;
 
 	if (w->turns - w->turns_looked < OFTEN && !poller_claimed() && !__atomic_load_n(&w->kt->kicked, __ATOMIC_RELAXED))

@@ -26,7 +26,7 @@
 #include "trace.h"
 
 struct worker_stats {
-	uint64_t switches, preemptions, displaced, steals, stolen, wakeups, remote_wakeups, kicks, sleeps, reliefs;
+	uint64_t preemptions, displaced, steals, stolen, wakeups, remote_wakeups, kicks, sleeps, reliefs;
 };
 
 struct worker {
@@ -106,9 +106,9 @@ void worker_kick(struct worker *w);
 /* from its own context */
 void worker_arrived(void);
 /* on the worker that runs @root */
-static inline bool worker_others_ready(const struct stint *root)
+static inline bool worker_others_ready(struct stint *root)
 {
-	struct worker *w = root->kt->worker;
+	const struct worker *w = thread_of(root)->worker;
 
 	return __atomic_load_n(&w->ready, __ATOMIC_RELAXED) || w->resched ||
 	       __atomic_load_n(&w->inbox_tail.p, __ATOMIC_RELAXED) != &w->inbox_head.node;
