@@ -305,6 +305,18 @@ void unpark(struct stint_waiter *w)
 		worker_ready(t, READY_WAKEUP);
 }
 
+/* The thread is filed by left() (worker.c), which follows. */
+void unpark_at_end(struct stint_waiter *w)
+{
+	struct stint_thread *t = wake(w);
+
+	if (!t)
+		return;
+	fiber_release(t);
+	thread_wait_off_cpu(t);
+	worker_here()->heir = t;
+}
+
 void unpark_insig(struct stint_waiter *w)
 {
 	struct stint_thread *t = wake(w);

@@ -127,6 +127,9 @@ void park_stop(struct stint *s, const void *caller);
 /* wake @w, which the caller has taken from its queue. Also from a kernel thread. Preemption disabled or outside calls. */
 void unpark(struct stint_waiter *w);
 
+/* the same by a thread that ends, as the last before it leaves the CPU */
+void unpark_at_end(struct stint_waiter *w);
+
 /* the same for a signal handler, and whether we are in one, or in what can be taken for one */
 void unpark_insig(struct stint_waiter *w);
 bool park_insig(void);

@@ -182,10 +182,8 @@ static void end_turn_soon_locked(struct worker *w, struct stint_task *task, stin
 	runq_set_due(w);
 }
 
-void runq_file_locked(struct worker *w, struct stint_thread *t, enum ready_op op)
+void runq_file_at_locked(struct worker *w, struct stint_thread *t, enum ready_op op, stint_ns now, uint64_t by)
 {
-	stint_ns now = runq_now_locked(w);
-
 	t->worker = w;
 	if (unlikely(t->policy_gen != w->policy_gen)) {
 		memset(t->task.priv, 0, sizeof(t->task.priv));
@@ -196,7 +194,7 @@ void runq_file_locked(struct worker *w, struct stint_thread *t, enum ready_op op
 	} else {
 		w->policy->wakeup(w->rq, &t->task, now);
 	}
-	trace(w, op == READY_SPAWN ? TRACE_SPAWN : TRACE_WAKE, t, w->running ? w->running->task.id : 0, 0);
+	trace(w, op == READY_SPAWN ? TRACE_SPAWN : TRACE_WAKE, t, by, 0);
 	w->stats.wakeups++;
 	w->ready++;
 	if (!w->running)

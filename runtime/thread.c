@@ -132,7 +132,7 @@ static void ends(struct stint *s)
 		s->kt->worker->gone = t;
 	spin_unlock(&t->lock);
 	if (joiner)
-		unpark(joiner);
+		unpark_at_end(joiner);
 }
 
 static const struct arch_context *leave_for_good(struct stint *s, int how)

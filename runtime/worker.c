@@ -223,12 +223,23 @@ static inline stint_ns file_leaving_locked(struct worker *w, struct stint_thread
 	return now;
 }
 
+/* in the same section as the leaving: one lock, one reading of the clock, and nobody runs whom it could displace */
+static bool file_heir_locked(struct worker *w, const struct stint_thread *t, stint_ns now)
+{
+	struct stint_thread *heir = w->heir;
+
+	w->heir = NULL;
+	runq_file_at_locked(w, heir, READY_WAKEUP, now, t->task.id);
+	return true;
+}
+
 /* the running thread @t leaves as @how says: what to switch to, and whether nobody has been switched away from there before */
 static inline __attribute__((always_inline)) const struct arch_context *leave_locked(struct worker *w, struct stint_thread *t,
                                                                                      int how, bool *starts)
 {
 	struct stint *s = stint_of(t);
 	struct stint_thread *next;
+	bool heir = false;
 	stint_ns now;
 
 	*starts = true;
@@ -240,6 +251,8 @@ static inline __attribute__((always_inline)) const struct arch_context *leave_lo
 	}
 	s->cpu += w->now_cycles - s->switched_in;
 	trace(w, TRACE_LEAVE, t, 0, how);
+	if (w->heir)
+		heir = file_heir_locked(w, t, now);
 	runq_collect_locked(w);
 	if (unlikely(replace_locked(w)))
 		now = runq_now_locked(w);
@@ -255,6 +268,8 @@ static inline __attribute__((always_inline)) const struct arch_context *leave_lo
 		const struct arch_context *to = run_locked(w, next, now);
 
 		*starts = !next->started;
+		if (heir)
+			idle_offer(w);
 		return to;
 	}
 	w->turn_end = w->offer_at = w->kt->turn_end = NEVER;
@@ -565,6 +580,7 @@ void workers_after_fork(struct worker *w)
 	w->id = 0;
 	w->lock = w->wanted = w->inside = w->kt->kicked = w->asleep = 0;
 	w->ready = 0;
+	w->heir = NULL;
 	timers_init(&w->timers);
 	__cds_wfcq_init(&w->inbox_head, &w->inbox_tail);
 	replace_forget(w->policy_gen);

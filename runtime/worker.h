@@ -47,6 +47,7 @@ struct worker {
 	struct stint_thread *running;   /* NULL: none */
 	struct stint_thread *prev;      /* whose stack is being left; until worker_arrived() */
 	struct stint_thread *gone;      /* prev, and to be freed then */
+	struct stint_thread *heir;      /* waited for the end of the running one, which is on its way out: ready once that has left */
 	struct stint_thread *handed;    /* picked, to be run from the worker's own stack */
 	uint64_t turn_end;              /* when the running one's turn is to be looked at, cycles; NEVER */
 	uint64_t turns, turn_of;        /* threads run; which of them turn_end was set for */
