@@ -129,6 +129,8 @@ static int64_t average(const struct queue *q)
 	if (!q->total)
 		return q->base;
 	if ((int64_t)q->sum == q->sum) {
+		if (!(q->total & (q->total - 1)))       /* a few tasks of the normal weight: no division */
+			return plus(q->base, (int64_t)q->sum >> __builtin_ctzll((uint64_t)q->total));
 		part = (int64_t)q->sum / q->total;
 		return plus(q->base, part - (part * q->total > (int64_t)q->sum));
 	}
@@ -474,7 +476,9 @@ static int64_t start(const struct queue *q, const struct node *n, int64_t lag)
 	if (!q->total)
 		return q->base;
 	v = plus(average(q), -lag);
-	return lag ? plus(v, -(lag * (int64_t)n->weight / q->total)) : v;
+	if (!lag)
+		return v;
+	return plus(v, -(q->total == n->weight ? lag : lag * (int64_t)n->weight / q->total));
 }
 
 /* The weight is that of now; whether it is the one with which the task left. */
