@@ -13,7 +13,7 @@ static const unsigned park_workers[] = { 1, 2, 4 };
 
 static unsigned park_workers_now;
 
-static inline void park_start(unsigned workers)
+static inline void park_start_with(unsigned workers, const char *policy)
 {
 	struct stint_config config;
 	int err;
@@ -23,9 +23,15 @@ static inline void park_start(unsigned workers)
 	memset(&config, 0, sizeof(config));
 	config.size = sizeof(config);
 	config.workers = workers;
+	config.policy = policy;
 	err = stint_start(&config);
 	if (err)
 		test_fail(__FILE__, __LINE__, "stint_start: %s: %s", strerror(err), stint_why());
+}
+
+static inline void park_start(unsigned workers)
+{
+	park_start_with(workers, NULL);
 }
 
 static inline void park_stop_all(void)

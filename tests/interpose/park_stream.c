@@ -294,6 +294,80 @@ static void of_a_kernel_thread(void)
 	fclose(f);
 }
 
+/* --- being told that a stream is free ------------------------------------------------------------------ */
+
+struct handing {
+	FILE *f;
+	void (*lock)(FILE *f), (*unlock)(FILE *f);
+	int had;
+};
+
+static void nothing(FILE *f)
+{
+	(void)f;
+}
+
+/* who waits is ready when the stream is free, and not when it happens to look the next time */
+static void *hands_on(void *arg)
+{
+	struct handing *h = arg;
+	char line[64];
+
+	h->lock(h->f);
+	CHECK(fgets(line, sizeof(line), h->f));
+	h->unlock(h->f);
+	stint_thread_yield();
+	CHECK_INT(h->had, ==, 1);
+	return NULL;
+}
+
+static void *has_it_next(void *arg)
+{
+	struct handing *h = arg;
+
+	CHECK(!ferror(h->f));
+	h->had = 1;
+	return NULL;
+}
+
+static void *comes_last(void *arg)
+{
+	CHECK_INT(((struct handing *)arg)->had, ==, 0);
+	return NULL;
+}
+
+/* one after the other, each until it waits: one worker, and a policy without turns */
+static void handed_on(void (*lock)(FILE *f), void (*unlock)(FILE *f))
+{
+	struct handing h = { NULL, lock, unlock, 0 };
+	stint_thread_t *one, *other;
+	int fds[2];
+
+	CHECK_INT(pipe(fds), ==, 0);
+	h.f = fdopen(fds[0], "r");
+	CHECK_INT(write(fds[1], "half ", 5), ==, 5);
+	one = thread(hands_on, &h);
+	other = thread(has_it_next, &h);
+	joined(thread(comes_last, &h));
+	settle();                       /* it looks less and less often */
+	CHECK_INT(write(fds[1], "and half\n", 9), ==, 9);
+	joined(one);
+	joined(other);
+	fclose(h.f);
+	close(fds[1]);
+}
+
+static void told(void)
+{
+	park_start_with(1, "fifo");
+	for (int i = 0; i < 3; i++) {
+		handed_on(nothing, nothing);
+		handed_on(flockfile, funlockfile);
+	}
+	CHECK_INT(reliefs(), ==, 0);
+	park_stop_all();
+}
+
 /* --- writing ------------------------------------------------------------------------------------------ */
 
 static void by_fwrite(FILE *f, const char *text)
@@ -553,5 +627,7 @@ int main(void)
 		CHECK_INT(reliefs(), ==, spawning);
 		park_stop_all();
 	}
+	puts("told");
+	told();
 	return 0;
 }
