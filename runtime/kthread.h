@@ -30,6 +30,7 @@ struct kthread {
 
 	struct worker *worker;          /* whose threads it runs, or NULL */
 	int kicked;                     /* another one wants the running thread looked at, see worker.c */
+	unsigned arms;                  /* how often armed was set, where a peer sends the ticks; after it, release */
 
 	/* for eintr_was_ours() */
 	uint64_t ticks;                 /* our signals handled here */

@@ -50,8 +50,13 @@ static int word;                /* bumped to have it look; it sleeps on it */
 static uint64_t sleeps_until;   /* cycles; with "peer", who arms for earlier pokes. Seq_cst with kt->armed */
 static struct {
 	uint64_t turns;         /* at the last look */
-	uint64_t sent;          /* the armed that a tick was sent for */
+	unsigned sent;          /* the arms that a tick was sent for; not armed, which may be the same once more */
 } seen[WORKERS_MAX];
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
 
 static void poke(void)
 {
@@ -125,18 +130,33 @@ static uint64_t send_ticks(uint64_t now)
 
 	for (unsigned i = 0; i < nworkers; i++) {
 		struct kthread *kt = workers[i]->kt;
+		unsigned arms = __atomic_load_n(&kt->arms, __ATOMIC_ACQUIRE);
 		uint64_t armed = __atomic_load_n(&kt->armed, __ATOMIC_RELAXED);
 
 		if (armed <= now) {
-			if (seen[i].sent != armed)
+			if (seen[i].sent != arms)
 				tick_send(kt, kt);
-			seen[i].sent = armed;
+			seen[i].sent = arms;
 			armed = soon;
 		}
 		if (armed < next)
 			next = armed;
 	}
 	return next;
+}
+
+/*
+ * Until when it may sleep: no longer than it has told those who arm. What is noted after the look at armed is noted by one who sees
+ * what was told.
+ */
+static uint64_t send_and_promise(uint64_t now)
+{
+	uint64_t told;
+
+	__atomic_store_n(&sleeps_until, 0, __ATOMIC_SEQ_CST);
+	told = send_ticks(now);
+	__atomic_store_n(&sleeps_until, told, __ATOMIC_SEQ_CST);
+	return earlier(send_ticks(clock_now()), told);
 }
 
 /* a worker has noted that it wants a tick at @when, in place of setting its timer; also in the handler */
@@ -179,7 +199,7 @@ static void *monitor_main(void *arg)
 	ask_not_to_displace();
 	for (;;) {
 		int before = __atomic_load_n(&word, __ATOMIC_SEQ_CST);
-		uint64_t now = clock_now(), tick;
+		uint64_t now = clock_now();
 
 		if (__atomic_load_n(&stopping, __ATOMIC_SEQ_CST))       /* after the word, or its bump might be overlooked */
 			break;
@@ -196,12 +216,7 @@ static void *monitor_main(void *arg)
 			sleep_until(before, next_look);
 			continue;
 		}
-		/* what is noted after the look at armed is noted by one who sees this */
-		__atomic_store_n(&sleeps_until, 0, __ATOMIC_SEQ_CST);
-		tick = send_ticks(now);
-		__atomic_store_n(&sleeps_until, tick, __ATOMIC_SEQ_CST);
-		tick = send_ticks(clock_now());
-		sleep_until(before, tick < next_look ? tick : next_look);
+		sleep_until(before, earlier(send_and_promise(now), next_look));
 	}
 	return NULL;
 }

@@ -420,6 +420,16 @@ static bool is_kick(const siginfo_t *info, const struct kthread *kt)
 	return kt->worker && info->si_code == SI_QUEUE && info->si_value.sival_ptr == kt->worker;
 }
 
+/*
+ * A peer's tick is lost where another signal of that number is pending: the kernel keeps one of a kind, while each timer's has a
+ * place of its own. And what says whose it is may be missing, where no more can be queued. So any that comes when a tick is due
+ * is one; the peer sends none a second time.
+ */
+static bool stands_for_tick(const struct kthread *kt, uint64_t now)
+{
+	return tick_by_peer && kt->worker && kt->armed <= now;
+}
+
 STINT_TEXT static void on_tick(int signo, siginfo_t *info, void *uc)
 {
 	struct stint *s = self();
@@ -435,7 +445,7 @@ STINT_TEXT static void on_tick(int signo, siginfo_t *info, void *uc)
 	if (unlikely(__atomic_load_n(&kt->kicked, __ATOMIC_RELAXED)))
 		kt->turn_end = 0;
 	now = clock_now();
-	if (is_ours(info, kt))
+	if (is_ours(info, kt) || unlikely(stands_for_tick(kt, now)))
 		tick_fired_insig(kt);
 	else
 		kt->ticks++;

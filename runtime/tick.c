@@ -84,10 +84,12 @@ static void set(struct kthread *kt, uint64_t now, uint64_t when)
 		its.it_value.tv_nsec = 1;
 	__atomic_store_n(&kt->armed, when, __ATOMIC_RELAXED);
 	barrier();
-	if (tick_by_peer && kt->worker)
+	if (tick_by_peer && kt->worker) {
+		__atomic_store_n(&kt->arms, kt->arms + 1, __ATOMIC_RELEASE);
 		tick_peer_armed_insig(when);
-	else
+	} else {
 		sys_raw(SYS_timer_settime, kt->timer, 0, &its, NULL);
+	}
 }
 
 void tick_arm_slow(struct kthread *kt, uint64_t now, uint64_t eff)

@@ -58,6 +58,7 @@ api_tests = \
 	tests/api/thread_deadlock \
 	tests/api/thread_process \
 	tests/api/thread_relief \
+	tests/api/thread_ticks \
 	tests/api/thread_turns \
 	tests/api/timeout \
 	tests/api/usage
@@ -171,6 +172,7 @@ tests_api_thread_cycles_LDADD = libstint.la
 tests_api_thread_deadlock_LDADD = libstint.la
 tests_api_thread_process_LDADD = libstint.la
 tests_api_thread_relief_LDADD = libstint.la
+tests_api_thread_ticks_LDADD = libstint.la
 tests_api_thread_turns_LDADD = libstint.la
 tests_api_timeout_LDADD = libstint.la
 tests_api_usage_LDADD = libstint.la

@@ -1,6 +1,6 @@
 /*
- * thread_environment.c - STINT_WORKERS, STINT_QUANTUM, STINT_POLICY, STINT_STACK are obeyed by threads; what cannot be is refused
- * by name, with a sentence, also where the first thread starts the runtime; and what the program asks for comes first
+ * thread_environment.c - STINT_WORKERS, STINT_QUANTUM, STINT_POLICY, STINT_TICK, STINT_STACK are obeyed by threads; what cannot be
+ * is refused by name, with a sentence, also where the first thread starts the runtime; and what the program asks for comes first
  */
 #include "../test.h"
 
@@ -168,6 +168,7 @@ static void again(const char *variable, const char *value, const char *what, con
 		unsetenv("STINT_POLICY");
 		unsetenv("STINT_STACK");
 		unsetenv("STINT_SIGNAL");
+		unsetenv("STINT_TICK");
 		if (variable)
 			setenv(variable, value, 1);
 		execl("/proc/self/exe", "thread_environment", what, arg, (char *)NULL);
@@ -184,6 +185,7 @@ int main(int argc, char **argv)
 	static const char *const bad_workers[] = { "0", "-1", "x", "", "2x", "257", "99999999999999999999", " 2", "+2" };
 	static const char *const bad_quanta[] = { "0", "5", "ms", "5 ms", "-5ms", "9us", "11s", "", "5m", "1e3us", "99999999999s",
 		                                  "99999999999999999999us", "AUTO" };
+	static const char *const bad_ticks[] = { "", "clock", "Timer", "peer ", "1" };
 	static const char *const good_quanta[] = { "10us", "200us", "5ms", "1s", "10s", "auto", "20000ns" };
 
 	if (argc > 1)
@@ -199,6 +201,11 @@ int main(int argc, char **argv)
 		again("STINT_QUANTUM", good_quanta[i], "works", NULL);
 	again("STINT_POLICY", "none-such", "refused", "none-such");
 	again("STINT_POLICY", "./none-such.so", "refused", "./none-such.so");
+	for (size_t i = 0; i < sizeof(bad_ticks) / sizeof(bad_ticks[0]); i++)
+		again("STINT_TICK", bad_ticks[i], "refused", "STINT_TICK");
+	again("STINT_TICK", "timer", "works", NULL);
+	again("STINT_TICK", "peer", "works", NULL);
+	again("STINT_TICK", "auto", "works", NULL);
 	again("STINT_STACK", "12 parsecs", "refused", "STINT_STACK");
 	again("STINT_SIGNAL", "0", "refused", "STINT_SIGNAL");
 	for (size_t i = 0; stint_policy_builtin(i); i++)
