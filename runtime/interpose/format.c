@@ -59,19 +59,6 @@ LOCKED(int, obstack_vprintf, (struct obstack *obstack, const char *format, va_li
 LOCKED(int, __obstack_vprintf_chk, (struct obstack *obstack, int flag, const char *format, va_list ap),
        (obstack, flag, format, ap))
 
-/* a function with variable arguments, by its twin that takes a va_list */
-#define FORMATS(name, twin, params, args)                                     \
-	WRAPPER int name params                                               \
-	{                                                                     \
-		va_list ap;                                                   \
-		int r;                                                        \
-                                                                              \
-		va_start(ap, format);                                         \
-		r = twin args;                                                \
-		va_end(ap);                                                   \
-		return r;                                                     \
-	}
-
 FORMATS(snprintf, vsnprintf, (char *buf, size_t n, const char *format, ...), (buf, n, format, ap))
 FORMATS(__snprintf_chk, __vsnprintf_chk, (char *buf, size_t n, int flag, size_t size, const char *format, ...),
         (buf, n, flag, size, format, ap))

@@ -70,6 +70,29 @@ static inline void wait_begin(struct stint *s, const void *lock, size_t size)
 		preempt_enable(s_, caller_address());      \
 	}
 
+/* a function with variable arguments, by the wrapper of its twin that takes a va_list; its last named parameter is @format */
+#define FORMATS(name, twin, params, args)                 \
+	WRAPPER int name params                            \
+	{                                                  \
+		va_list ap;                                \
+		int r_;                                    \
+                                                           \
+		va_start(ap, format);                      \
+		r_ = twin args;                            \
+		va_end(ap);                                \
+		return r_;                                 \
+	}
+
+#define FORMATS_VOID(name, twin, params, args)            \
+	WRAPPER void name params                           \
+	{                                                  \
+		va_list ap;                                \
+                                                           \
+		va_start(ap, format);                      \
+		twin args;                                 \
+		va_end(ap);                                \
+	}
+
 /* In a child made by fork(): walks through tables that other threads were at (walks.c). */
 void walks_after_fork(void);
 

@@ -53,23 +53,8 @@ LOCKED_VOID(closelog, (void), ())
 LOCKED_VOID(vsyslog, (int priority, const char *format, va_list ap), (priority, format, ap))
 LOCKED_VOID(__vsyslog_chk, (int priority, int flag, const char *format, va_list ap), (priority, flag, format, ap))
 
-WRAPPER void syslog(int priority, const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	vsyslog(priority, format, ap);
-	va_end(ap);
-}
-
-WRAPPER void __syslog_chk(int priority, int flag, const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	__vsyslog_chk(priority, flag, format, ap);
-	va_end(ap);
-}
+FORMATS_VOID(syslog, vsyslog, (int priority, const char *format, ...), (priority, format, ap))
+FORMATS_VOID(__syslog_chk, __vsyslog_chk, (int priority, int flag, const char *format, ...), (priority, flag, format, ap))
 
 /* --- those that end the process ---------------------------------------------------------------- */
 

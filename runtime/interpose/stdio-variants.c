@@ -124,10 +124,10 @@ READS_STREAM(int, __vfscanf, (FILE *f, const char *format, va_list ap), (f, form
 LOCKED(int, __vsnprintf, (char *buf, size_t n, const char *format, va_list ap), (buf, n, format, ap))
 LOCKED(int, __vsscanf, (const char *text, const char *format, va_list ap), (text, format, ap))
 
-FORMATS(_IO_printf, stdout, _IO_vfprintf, (const char *format, ...), (stdout, format, ap), format)
-FORMATS(_IO_fprintf, f, _IO_vfprintf, (FILE *f, const char *format, ...), (f, format, ap), format)
-FORMATS(_IO_sprintf, NULL, _IO_vsprintf, (char *buf, const char *format, ...), (buf, format, ap), format)
-FORMATS(_IO_sscanf, NULL, __vsscanf, (const char *text, const char *format, ...), (text, format, ap), format)
+FORMATS(_IO_printf, _IO_vfprintf, (const char *format, ...), (stdout, format, ap))
+FORMATS(_IO_fprintf, _IO_vfprintf, (FILE *f, const char *format, ...), (f, format, ap))
+FORMATS(_IO_sprintf, _IO_vsprintf, (char *buf, const char *format, ...), (buf, format, ap))
+FORMATS(_IO_sscanf, __vsscanf, (const char *text, const char *format, ...), (text, format, ap))
 
 WRAPPER void _IO_flockfile(FILE *f)
 {

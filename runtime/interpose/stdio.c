@@ -414,61 +414,23 @@ READS_STREAM(int, __isoc99_vfwscanf, (FILE *f, const wchar_t *format, va_list ap
 ON_STREAM_VOID(vwarn, (const char *format, va_list ap), (format, ap), stderr)
 ON_STREAM_VOID(vwarnx, (const char *format, va_list ap), (format, ap), stderr)
 
-FORMATS(printf, stdout, vprintf, (const char *format, ...), (format, ap), format)
-FORMATS(fprintf, f, vfprintf, (FILE *f, const char *format, ...), (f, format, ap), format)
-FORMATS(dprintf, ANY_STREAM, vdprintf, (int fd, const char *format, ...), (fd, format, ap), format)
-FORMATS(__printf_chk, stdout, __vprintf_chk, (int flag, const char *format, ...), (flag, format, ap), format)
-FORMATS(__fprintf_chk, f, __vfprintf_chk, (FILE *f, int flag, const char *format, ...), (f, flag, format, ap), format)
-FORMATS(__dprintf_chk, ANY_STREAM, __vdprintf_chk, (int fd, int flag, const char *format, ...), (fd, flag, format, ap), format)
-FORMATS(wprintf, stdout, vwprintf, (const wchar_t *format, ...), (format, ap), format)
-FORMATS(fwprintf, f, vfwprintf, (FILE *f, const wchar_t *format, ...), (f, format, ap), format)
-FORMATS(__wprintf_chk, stdout, __vwprintf_chk, (int flag, const wchar_t *format, ...), (flag, format, ap), format)
-FORMATS(__fwprintf_chk, f, __vfwprintf_chk, (FILE *f, int flag, const wchar_t *format, ...), (f, flag, format, ap),
-        format)
-/* the same for those that read @f */
-#define SCANS(name, f, twin, params, args, last)                              \
-	WRAPPER int name params                                               \
-	{                                                                     \
-		struct stint *s_ = self();                                    \
-		void *outer_ = NULL;                                          \
-		va_list ap;                                                   \
-		int r_;                                                       \
-                                                                              \
-		if (unlikely(s_)) {                                           \
-			if (!has_input(f) && !await_input(s_, f))             \
-				return EOF;                                   \
-			outer_ = stream_enter(s_, f, caller_address());       \
-		}                                                             \
-		va_start(ap, last);                                           \
-		r_ = REAL(twin) args;                                         \
-		va_end(ap);                                                   \
-		if (unlikely(s_))                                             \
-			stream_leave(s_, f, outer_, caller_address());        \
-		return r_;                                                    \
-	}
-
-SCANS(scanf, stdin, vscanf, (const char *format, ...), (format, ap), format)
-SCANS(fscanf, f, vfscanf, (FILE *f, const char *format, ...), (f, format, ap), format)
-SCANS(__isoc99_scanf, stdin, __isoc99_vscanf, (const char *format, ...), (format, ap), format)
-SCANS(__isoc99_fscanf, f, __isoc99_vfscanf, (FILE *f, const char *format, ...), (f, format, ap), format)
-SCANS(wscanf, stdin, vwscanf, (const wchar_t *format, ...), (format, ap), format)
-SCANS(fwscanf, f, vfwscanf, (FILE *f, const wchar_t *format, ...), (f, format, ap), format)
-SCANS(__isoc99_wscanf, stdin, __isoc99_vwscanf, (const wchar_t *format, ...), (format, ap), format)
-SCANS(__isoc99_fwscanf, f, __isoc99_vfwscanf, (FILE *f, const wchar_t *format, ...), (f, format, ap), format)
-
-#define WARNS(name, twin)                                                     \
-	WRAPPER void name(const char *format, ...)                            \
-	{                                                                     \
-		struct stint *s = self();                                     \
-		void *outer = unlikely(s) ? stream_enter(s, stderr, caller_address()) : NULL; \
-		va_list ap;                                                   \
-                                                                              \
-		va_start(ap, format);                                         \
-		REAL(twin)(format, ap);                                       \
-		va_end(ap);                                                   \
-		if (unlikely(s))                                              \
-			stream_leave(s, stderr, outer, caller_address());     \
-	}
-
-WARNS(warn, vwarn)
-WARNS(warnx, vwarnx)
+FORMATS(printf, vprintf, (const char *format, ...), (format, ap))
+FORMATS(fprintf, vfprintf, (FILE *f, const char *format, ...), (f, format, ap))
+FORMATS(dprintf, vdprintf, (int fd, const char *format, ...), (fd, format, ap))
+FORMATS(__printf_chk, __vprintf_chk, (int flag, const char *format, ...), (flag, format, ap))
+FORMATS(__fprintf_chk, __vfprintf_chk, (FILE *f, int flag, const char *format, ...), (f, flag, format, ap))
+FORMATS(__dprintf_chk, __vdprintf_chk, (int fd, int flag, const char *format, ...), (fd, flag, format, ap))
+FORMATS(wprintf, vwprintf, (const wchar_t *format, ...), (format, ap))
+FORMATS(fwprintf, vfwprintf, (FILE *f, const wchar_t *format, ...), (f, format, ap))
+FORMATS(__wprintf_chk, __vwprintf_chk, (int flag, const wchar_t *format, ...), (flag, format, ap))
+FORMATS(__fwprintf_chk, __vfwprintf_chk, (FILE *f, int flag, const wchar_t *format, ...), (f, flag, format, ap))
+FORMATS(scanf, vscanf, (const char *format, ...), (format, ap))
+FORMATS(fscanf, vfscanf, (FILE *f, const char *format, ...), (f, format, ap))
+FORMATS(__isoc99_scanf, __isoc99_vscanf, (const char *format, ...), (format, ap))
+FORMATS(__isoc99_fscanf, __isoc99_vfscanf, (FILE *f, const char *format, ...), (f, format, ap))
+FORMATS(wscanf, vwscanf, (const wchar_t *format, ...), (format, ap))
+FORMATS(fwscanf, vfwscanf, (FILE *f, const wchar_t *format, ...), (f, format, ap))
+FORMATS(__isoc99_wscanf, __isoc99_vwscanf, (const wchar_t *format, ...), (format, ap))
+FORMATS(__isoc99_fwscanf, __isoc99_vfwscanf, (FILE *f, const wchar_t *format, ...), (f, format, ap))
+FORMATS_VOID(warn, vwarn, (const char *format, ...), (format, ap))
+FORMATS_VOID(warnx, vwarnx, (const char *format, ...), (format, ap))

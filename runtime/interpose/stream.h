@@ -20,7 +20,14 @@
 void *stream_enter(struct stint *s, FILE *f, const void *caller);
 void stream_leave(struct stint *s, FILE *f, void *outer, const void *caller);
 
-#define ON_STREAM(ret, name, params, args, f)                                 \
+#define ON_STREAM(ret, name, params, args, f) ON_STREAM_IF(true, ret, name, params, args, f, (ret)0)
+
+/* @f NULL: nothing is read. @failure is what it returns when it was interrupted. */
+#define READS_STREAM(ret, name, params, args, f, failure) \
+	ON_STREAM_IF(has_input(f) || await_input(s_, f), ret, name, params, args, f, failure)
+
+/* @ready is asked for before the stream is locked; false: it fails */
+#define ON_STREAM_IF(ready, ret, name, params, args, f, failure)              \
 	WRAPPER STINT_LOCKED_TEXT ret name params                             \
 	{                                                                     \
 		struct stint *s_ = self();                                    \
@@ -29,6 +36,8 @@ void stream_leave(struct stint *s, FILE *f, void *outer, const void *caller);
                                                                               \
 		if (likely(!s_))                                              \
 			return REAL(name) args;                               \
+		if (!(ready))                                                 \
+			return failure;                                       \
 		outer_ = stream_enter(s_, f, caller_address());               \
 		r_ = REAL(name) args;                                         \
 		stream_leave(s_, f, outer_, caller_address());                \
@@ -48,41 +57,6 @@ void stream_leave(struct stint *s, FILE *f, void *outer, const void *caller);
 		outer_ = stream_enter(s_, f, caller_address());               \
 		REAL(name) args;                                              \
 		stream_leave(s_, f, outer_, caller_address());                \
-	}
-
-/* @f NULL: nothing is read. @failure is what it returns when it was interrupted. */
-#define READS_STREAM(ret, name, params, args, f, failure)                     \
-	WRAPPER STINT_LOCKED_TEXT ret name params                             \
-	{                                                                     \
-		struct stint *s_ = self();                                    \
-		void *outer_;                                                 \
-		ret r_;                                                       \
-                                                                              \
-		if (likely(!s_))                                              \
-			return REAL(name) args;                               \
-		if (!has_input(f) && !await_input(s_, f))                     \
-			return failure;                                       \
-		outer_ = stream_enter(s_, f, caller_address());               \
-		r_ = REAL(name) args;                                         \
-		stream_leave(s_, f, outer_, caller_address());                \
-		return r_;                                                    \
-	}
-
-/* a function with variable arguments, by its twin that takes a va_list; @last is the last named parameter */
-#define FORMATS(name, f, twin, params, args, last)                            \
-	WRAPPER int name params                                               \
-	{                                                                     \
-		struct stint *s_ = self();                                    \
-		void *outer_ = unlikely(s_) ? stream_enter(s_, f, caller_address()) : NULL; \
-		va_list ap;                                                   \
-		int r_;                                                       \
-                                                                              \
-		va_start(ap, last);                                           \
-		r_ = REAL(twin) args;                                         \
-		va_end(ap);                                                   \
-		if (unlikely(s_))                                             \
-			stream_leave(s_, f, outer_, caller_address());        \
-		return r_;                                                    \
 	}
 
 #endif
