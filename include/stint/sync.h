@@ -10,7 +10,8 @@
  * it no more.
  *
  * A _timed function waits at most for its last argument, a span; 0 tries once, STINT_FOREVER waits for ever;
- * negative spans are EINVAL. The plain one is the timed one with STINT_FOREVER.
+ * negative spans are EINVAL. The plain one is the timed one with STINT_FOREVER. NULL for an object is EINVAL
+ * everywhere.
  *
  * Owner of a mutex or of a lock for writing is the innermost call that runs, or the thread if it runs no
  * call. What a call or thread that is cancelled holds is not unlocked: use stint_defer().
@@ -106,7 +107,7 @@ STINT_API int stint_rwlock_destroy(stint_rwlock_t *l);
  * stint_sem - a counting semaphore
  *
  * Return:  wait: 0. trywait: 0, EAGAIN. timed: also ETIMEDOUT, EINVAL. post: 0; EOVERFLOW. destroy: 0; EBUSY
- *          (waited for). init: 0; EINVAL (@value above INT_MAX). value: the count.
+ *          (waited for). init: 0; EINVAL (@value above INT_MAX). value: the count; 0 for NULL.
  */
 typedef struct stint_sem {
 	struct stint_waitq waiters;

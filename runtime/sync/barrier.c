@@ -40,7 +40,7 @@ static int wait_for_all(stint_barrier_t *b, stint_ns timeout, const void *caller
 
 int stint_barrier_init(stint_barrier_t *b, unsigned count)
 {
-	if (!count)
+	if (!b || !count)
 		return EINVAL;
 	*b = (stint_barrier_t)STINT_BARRIER_INIT(count);
 	return 0;
@@ -48,12 +48,12 @@ int stint_barrier_init(stint_barrier_t *b, unsigned count)
 
 int stint_barrier_wait(stint_barrier_t *b)
 {
-	return wait_for_all(b, STINT_FOREVER, caller_address());
+	return b ? wait_for_all(b, STINT_FOREVER, caller_address()) : EINVAL;
 }
 
 int stint_barrier_wait_timed(stint_barrier_t *b, stint_ns timeout)
 {
-	return timeout < 0 ? EINVAL : wait_or(wait_for_all(b, timeout, caller_address()), ETIMEDOUT);
+	return timeout < 0 || !b ? EINVAL : wait_or(wait_for_all(b, timeout, caller_address()), ETIMEDOUT);
 }
 
 int stint_barrier_destroy(stint_barrier_t *b)
@@ -61,6 +61,8 @@ int stint_barrier_destroy(stint_barrier_t *b)
 	struct stint *s = self();
 	bool busy;
 
+	if (!b)
+		return EINVAL;
 	park_begin(s);
 	spin_lock(&b->waiters.lock);
 	busy = b->waiters.first;

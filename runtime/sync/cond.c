@@ -131,12 +131,12 @@ static int wait_for_signal(stint_cond_t *c, stint_mutex_t *m, stint_ns timeout, 
 
 int stint_cond_wait(stint_cond_t *c, stint_mutex_t *m)
 {
-	return wait_for_signal(c, m, STINT_FOREVER, caller_address());
+	return c && m ? wait_for_signal(c, m, STINT_FOREVER, caller_address()) : EINVAL;
 }
 
 int stint_cond_wait_timed(stint_cond_t *c, stint_mutex_t *m, stint_ns timeout)
 {
-	return timeout < 0 ? EINVAL : wait_for_signal(c, m, timeout, caller_address());
+	return timeout < 0 || !c || !m ? EINVAL : wait_for_signal(c, m, timeout, caller_address());
 }
 
 static inline void move(stint_cond_t *c, int kind, const void *caller)
@@ -153,17 +153,23 @@ static inline void move(stint_cond_t *c, int kind, const void *caller)
 
 int stint_cond_signal(stint_cond_t *c)
 {
+	if (unlikely(!c))
+		return EINVAL;
 	move(c, SIGNALLED, caller_address());
 	return 0;
 }
 
 int stint_cond_broadcast(stint_cond_t *c)
 {
+	if (unlikely(!c))
+		return EINVAL;
 	move(c, BROADCAST, caller_address());
 	return 0;
 }
 
 int stint_cond_destroy(stint_cond_t *c)
 {
+	if (!c)
+		return EINVAL;
 	return waited_for(c) ? EBUSY : 0;
 }

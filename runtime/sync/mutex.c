@@ -212,6 +212,8 @@ int stint_mutex_lock(stint_mutex_t *m)
 {
 	uintptr_t me = park_identity();
 
+	if (unlikely(!m))
+		return EINVAL;
 	return likely(take_free(m, me)) ? 0 : lock_slow(m, me, STINT_FOREVER, caller_address());
 }
 
@@ -219,13 +221,15 @@ int stint_mutex_lock_timed(stint_mutex_t *m, stint_ns timeout)
 {
 	uintptr_t me = park_identity();
 
-	if (timeout < 0)
+	if (timeout < 0 || unlikely(!m))
 		return EINVAL;
 	return likely(take_free(m, me)) ? 0 : wait_or(lock_slow(m, me, timeout, caller_address()), ETIMEDOUT);
 }
 
 int stint_mutex_trylock(stint_mutex_t *m)
 {
+	if (unlikely(!m))
+		return EINVAL;
 	return take_free(m, park_identity()) ? 0 : EBUSY;
 }
 
@@ -244,6 +248,8 @@ int stint_mutex_unlock(stint_mutex_t *m)
 {
 	uintptr_t owner = park_identity();
 
+	if (unlikely(!m))
+		return EINVAL;
 	fiber_release(m);
 	if (likely(__atomic_compare_exchange_n(&m->owner, &owner, 0, false, __ATOMIC_RELEASE,
 					       __ATOMIC_RELAXED)))
@@ -253,5 +259,7 @@ int stint_mutex_unlock(stint_mutex_t *m)
 
 int stint_mutex_destroy(stint_mutex_t *m)
 {
+	if (!m)
+		return EINVAL;
 	return __atomic_load_n(&m->owner, __ATOMIC_ACQUIRE) ? EBUSY : 0;
 }

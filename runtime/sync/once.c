@@ -120,10 +120,10 @@ static int once(stint_once_t *o, void (*fn)(void), stint_ns timeout, const void 
 
 int stint_once_run(stint_once_t *o, void (*fn)(void))
 {
-	return once(o, fn, STINT_FOREVER, caller_address());
+	return o ? once(o, fn, STINT_FOREVER, caller_address()) : EINVAL;
 }
 
 int stint_once_run_timed(stint_once_t *o, void (*fn)(void), stint_ns timeout)
 {
-	return timeout < 0 ? EINVAL : once(o, fn, timeout, caller_address());
+	return timeout < 0 || !o ? EINVAL : once(o, fn, timeout, caller_address());
 }

@@ -66,32 +66,32 @@ static int try(stint_rwlock_t *l, int kind, const void *caller)
 
 int stint_rwlock_rdlock(stint_rwlock_t *l)
 {
-	return lock(l, READ, STINT_FOREVER, caller_address());
+	return l ? lock(l, READ, STINT_FOREVER, caller_address()) : EINVAL;
 }
 
 int stint_rwlock_wrlock(stint_rwlock_t *l)
 {
-	return lock(l, WRITE, STINT_FOREVER, caller_address());
+	return l ? lock(l, WRITE, STINT_FOREVER, caller_address()) : EINVAL;
 }
 
 int stint_rwlock_tryrdlock(stint_rwlock_t *l)
 {
-	return try(l, READ, caller_address());
+	return l ? try(l, READ, caller_address()) : EINVAL;
 }
 
 int stint_rwlock_trywrlock(stint_rwlock_t *l)
 {
-	return try(l, WRITE, caller_address());
+	return l ? try(l, WRITE, caller_address()) : EINVAL;
 }
 
 int stint_rwlock_rdlock_timed(stint_rwlock_t *l, stint_ns timeout)
 {
-	return timeout < 0 ? EINVAL : wait_or(lock(l, READ, timeout, caller_address()), ETIMEDOUT);
+	return timeout < 0 || !l ? EINVAL : wait_or(lock(l, READ, timeout, caller_address()), ETIMEDOUT);
 }
 
 int stint_rwlock_wrlock_timed(stint_rwlock_t *l, stint_ns timeout)
 {
-	return timeout < 0 ? EINVAL : wait_or(lock(l, WRITE, timeout, caller_address()), ETIMEDOUT);
+	return timeout < 0 || !l ? EINVAL : wait_or(lock(l, WRITE, timeout, caller_address()), ETIMEDOUT);
 }
 
 /* locked; a lock for writing is its owner's, one for reading nobody's */
@@ -112,6 +112,8 @@ int stint_rwlock_unlock(stint_rwlock_t *l)
 	struct wait_list woken;
 	int r;
 
+	if (!l)
+		return EINVAL;
 	wait_list_init(&woken);
 	park_begin(s);
 	spin_lock(&l->waiters.lock);
@@ -129,6 +131,8 @@ int stint_rwlock_destroy(stint_rwlock_t *l)
 	struct stint *s = self();
 	bool busy;
 
+	if (!l)
+		return EINVAL;
 	park_begin(s);
 	spin_lock(&l->waiters.lock);
 	busy = l->writer || l->readers;

@@ -138,17 +138,21 @@ static __attribute__((noinline)) int wait_for_one(stint_sem_t *s, stint_ns timeo
 
 int stint_sem_wait(stint_sem_t *s)
 {
+	if (unlikely(!s))
+		return EINVAL;
 	return likely(take(s)) ? 0 : wait_for_one(s, STINT_FOREVER, caller_address());
 }
 
 int stint_sem_trywait(stint_sem_t *s)
 {
+	if (unlikely(!s))
+		return EINVAL;
 	return take(s) ? 0 : EAGAIN;
 }
 
 int stint_sem_wait_timed(stint_sem_t *s, stint_ns timeout)
 {
-	if (timeout < 0)
+	if (timeout < 0 || unlikely(!s))
 		return EINVAL;
 	return likely(take(s)) ? 0 : wait_or(wait_for_one(s, timeout, caller_address()), ETIMEDOUT);
 }
@@ -182,8 +186,11 @@ static __attribute__((noinline)) int post_waited(stint_sem_t *s, const void *cal
 
 int stint_sem_post(stint_sem_t *s)
 {
-	uint64_t state = look(s);
+	uint64_t state;
 
+	if (unlikely(!s))
+		return EINVAL;
+	state = look(s);
 	while (likely(!(state & WAITED) && count_of(state) < INT_MAX))
 		if (change(s, &state, state + 1))
 			return 0;
@@ -192,7 +199,7 @@ int stint_sem_post(stint_sem_t *s)
 
 int stint_sem_init(stint_sem_t *s, unsigned value)
 {
-	if (value > INT_MAX)
+	if (!s || value > INT_MAX)
 		return EINVAL;
 	*s = (stint_sem_t)STINT_SEM_INIT(value);
 	return 0;
@@ -200,10 +207,12 @@ int stint_sem_init(stint_sem_t *s, unsigned value)
 
 unsigned stint_sem_value(const stint_sem_t *s)
 {
-	return count_of(look(s));
+	return s ? count_of(look(s)) : 0;
 }
 
 int stint_sem_destroy(stint_sem_t *s)
 {
+	if (!s)
+		return EINVAL;
 	return __atomic_load_n(&s->state, __ATOMIC_ACQUIRE) & WAITED ? EBUSY : 0;
 }

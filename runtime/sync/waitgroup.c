@@ -26,12 +26,12 @@ static int wait_for_zero(stint_waitgroup_t *g, stint_ns timeout, const void *cal
 
 int stint_waitgroup_wait(stint_waitgroup_t *g)
 {
-	return wait_for_zero(g, STINT_FOREVER, caller_address());
+	return g ? wait_for_zero(g, STINT_FOREVER, caller_address()) : EINVAL;
 }
 
 int stint_waitgroup_wait_timed(stint_waitgroup_t *g, stint_ns timeout)
 {
-	return timeout < 0 ? EINVAL : wait_or(wait_for_zero(g, timeout, caller_address()), ETIMEDOUT);
+	return timeout < 0 || !g ? EINVAL : wait_or(wait_for_zero(g, timeout, caller_address()), ETIMEDOUT);
 }
 
 /* locked */
@@ -67,12 +67,12 @@ static int add_unlocked(stint_waitgroup_t *g, long n, const void *caller)
 
 int stint_waitgroup_add(stint_waitgroup_t *g, long n)
 {
-	return add_unlocked(g, n, caller_address());
+	return g ? add_unlocked(g, n, caller_address()) : EINVAL;
 }
 
 int stint_waitgroup_done(stint_waitgroup_t *g)
 {
-	return add_unlocked(g, -1, caller_address());
+	return g ? add_unlocked(g, -1, caller_address()) : EINVAL;
 }
 
 int stint_waitgroup_destroy(stint_waitgroup_t *g)
@@ -80,6 +80,8 @@ int stint_waitgroup_destroy(stint_waitgroup_t *g)
 	struct stint *s = self();
 	bool busy;
 
+	if (!g)
+		return EINVAL;
 	park_begin(s);
 	spin_lock(&g->waiters.lock);
 	busy = g->waiters.first;

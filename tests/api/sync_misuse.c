@@ -268,6 +268,50 @@ static void channels(void)
 	stint_chan_free(ch);
 }
 
+static void nulls(void)
+{
+	CHECK_INT(stint_mutex_lock(NULL), ==, EINVAL);
+	CHECK_INT(stint_mutex_trylock(NULL), ==, EINVAL);
+	CHECK_INT(stint_mutex_lock_timed(NULL, STINT_MS(1)), ==, EINVAL);
+	CHECK_INT(stint_mutex_unlock(NULL), ==, EINVAL);
+	CHECK_INT(stint_mutex_destroy(NULL), ==, EINVAL);
+	CHECK_INT(stint_mutex_lock(&m), ==, 0);
+	CHECK_INT(stint_cond_wait(NULL, &m), ==, EINVAL);
+	CHECK_INT(stint_cond_wait_timed(NULL, &m, STINT_MS(1)), ==, EINVAL);
+	CHECK_INT(stint_mutex_unlock(&m), ==, 0);
+	CHECK_INT(stint_cond_wait(&c, NULL), ==, EINVAL);
+	CHECK_INT(stint_cond_wait_timed(&c, NULL, STINT_MS(1)), ==, EINVAL);
+	CHECK_INT(stint_cond_signal(NULL), ==, EINVAL);
+	CHECK_INT(stint_cond_broadcast(NULL), ==, EINVAL);
+	CHECK_INT(stint_cond_destroy(NULL), ==, EINVAL);
+	CHECK_INT(stint_rwlock_rdlock(NULL), ==, EINVAL);
+	CHECK_INT(stint_rwlock_tryrdlock(NULL), ==, EINVAL);
+	CHECK_INT(stint_rwlock_rdlock_timed(NULL, 0), ==, EINVAL);
+	CHECK_INT(stint_rwlock_wrlock(NULL), ==, EINVAL);
+	CHECK_INT(stint_rwlock_trywrlock(NULL), ==, EINVAL);
+	CHECK_INT(stint_rwlock_wrlock_timed(NULL, 0), ==, EINVAL);
+	CHECK_INT(stint_rwlock_unlock(NULL), ==, EINVAL);
+	CHECK_INT(stint_rwlock_destroy(NULL), ==, EINVAL);
+	CHECK_INT(stint_sem_init(NULL, 1), ==, EINVAL);
+	CHECK_INT(stint_sem_wait(NULL), ==, EINVAL);
+	CHECK_INT(stint_sem_trywait(NULL), ==, EINVAL);
+	CHECK_INT(stint_sem_wait_timed(NULL, 0), ==, EINVAL);
+	CHECK_INT(stint_sem_post(NULL), ==, EINVAL);
+	CHECK_INT(stint_sem_value(NULL), ==, 0);
+	CHECK_INT(stint_sem_destroy(NULL), ==, EINVAL);
+	CHECK_INT(stint_barrier_init(NULL, 1), ==, EINVAL);
+	CHECK_INT(stint_barrier_wait(NULL), ==, EINVAL);
+	CHECK_INT(stint_barrier_wait_timed(NULL, 0), ==, EINVAL);
+	CHECK_INT(stint_barrier_destroy(NULL), ==, EINVAL);
+	CHECK_INT(stint_once_run(NULL, nothing), ==, EINVAL);
+	CHECK_INT(stint_once_run_timed(NULL, nothing, 0), ==, EINVAL);
+	CHECK_INT(stint_waitgroup_add(NULL, 1), ==, EINVAL);
+	CHECK_INT(stint_waitgroup_done(NULL), ==, EINVAL);
+	CHECK_INT(stint_waitgroup_wait(NULL), ==, EINVAL);
+	CHECK_INT(stint_waitgroup_wait_timed(NULL, 0), ==, EINVAL);
+	CHECK_INT(stint_waitgroup_destroy(NULL), ==, EINVAL);
+}
+
 int main(void)
 {
 	test_watchdog();
@@ -280,6 +324,7 @@ int main(void)
 	for (int kind = 0; kind < KINDS; kind++)
 		waited_for((enum kind)kind);
 	barriers_and_others();
+	nulls();
 	CHECK_INT(errno, ==, 77);
 	channels();
 	CHECK_INT(errno, ==, 77);
