@@ -21,6 +21,7 @@
 
 #include <stint.h>
 
+#include "cpus.h"
 #include "deadlock.h"
 #include "init.h"
 #include "kthread.h"
@@ -104,42 +105,6 @@ int config_parse_workers(const char *text, unsigned *n)
 	return 0;
 }
 
-/* of cgroup version 2: how many CPUs' worth of time the process may use; UINT_MAX: no limit that we can see */
-static unsigned cgroup_quota(void)
-{
-	char text[64], *end;
-	unsigned long quota, period;
-	long n, fd = sys_raw(SYS_openat, AT_FDCWD, "/sys/fs/cgroup/cpu.max", O_RDONLY | O_CLOEXEC, 0);
-
-	if (fd < 0)
-		return UINT_MAX;
-	n = sys_raw(SYS_read, fd, text, sizeof(text) - 1, 0);
-	sys_raw(SYS_close, fd, 0, 0, 0);
-	if (n <= 0)
-		return UINT_MAX;
-	text[n] = '\0';
-	quota = strtoul(text, &end, 10);
-	if (end == text || *end != ' ')
-		return UINT_MAX;        /* "max" */
-	period = strtoul(end, NULL, 10);
-	if (!period)
-		return UINT_MAX;
-	return quota / period ? (unsigned)(quota / period) : 1;
-}
-
-unsigned config_cpus(void)
-{
-	unsigned long mask[WORKERS_MAX * 32 / sizeof(long) / 8];
-	long n = sys_raw(SYS_sched_getaffinity, 0, sizeof(mask), mask, 0);
-	unsigned cpus = 0, quota = cgroup_quota();
-
-	for (long i = 0; i < n / (long)sizeof(long); i++)
-		cpus += (unsigned)__builtin_popcountl(mask[i]);
-	if (quota < cpus)
-		cpus = quota;
-	return cpus > WORKERS_MAX ? WORKERS_MAX : cpus ? cpus : 1;
-}
-
 static int read_environment(struct stint_config *c)
 {
 	const char *text;
@@ -213,7 +178,7 @@ static bool choose_tick(const struct stint_config *c)
 
 	if (!text || !strcmp(text, "timer"))
 		return false;
-	return !strcmp(text, "peer") || config_cpus() > c->workers;
+	return !strcmp(text, "peer") || cpus_allowed() > c->workers;
 }
 
 static int start_threads(struct stint_config *c, const struct stint_policy *policy)
@@ -249,6 +214,13 @@ end_trace:
 	return err;
 }
 
+static unsigned default_workers(void)
+{
+	unsigned cpus = cpus_allowed();
+
+	return cpus < WORKERS_MAX ? cpus : WORKERS_MAX;
+}
+
 static int start_locked(const struct stint_config *config)
 {
 	struct stint_config c = config ? *config : (struct stint_config){ .size = sizeof(c) };
@@ -269,7 +241,7 @@ static int start_locked(const struct stint_config *config)
 	if (!kt)
 		return fail(err, "stint_start: no timer: %s", strerrordesc_np(err));
 	if (!c.workers)
-		c.workers = config_cpus();
+		c.workers = default_workers();
 	if (c.quantum == STINT_QUANTUM_AUTO)
 		c.quantum = auto_quantum(kt);
 	err = start_threads(&c, policy);

@@ -23,6 +23,5 @@ void config_in_child(void);             /* and once it can make kernel threads *
 /* parsers of the environment; 0 or EINVAL */
 int config_parse_span(const char *text, stint_ns *span);        /* "200us", "5ms", "1s", "auto": STINT_QUANTUM_AUTO */
 int config_parse_workers(const char *text, unsigned *n);
-unsigned config_cpus(void);             /* affinity, cgroup quota; at least 1 */
 
 #endif

@@ -41,6 +41,8 @@ libstint_core_la_SOURCES = \
 	runtime/config.c \
 	runtime/config.h \
 	runtime/context.h \
+	runtime/cpus.c \
+	runtime/cpus.h \
 	runtime/deadlock.c \
 	runtime/deadlock.h \
 	runtime/guard.c \

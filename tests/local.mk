@@ -300,6 +300,7 @@ unit_tests = \
 	tests/unit/test_chan \
 	tests/unit/test_clock \
 	tests/unit/test_config \
+	tests/unit/test_cpus \
 	tests/unit/test_elf_file \
 	tests/unit/test_heap \
 	tests/unit/test_histogram \
@@ -358,6 +359,9 @@ tests_unit_test_tcb_LDADD = $(unit_ldadd)
 tests_unit_test_text_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_text_CFLAGS = $(unit_cflags)
 tests_unit_test_text_LDADD = $(unit_ldadd)
+tests_unit_test_cpus_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_cpus_CFLAGS = $(unit_cflags)
+tests_unit_test_cpus_LDADD = $(unit_ldadd)
 tests_unit_test_config_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_config_CFLAGS = $(unit_cflags)
 tests_unit_test_config_LDADD = $(unit_ldadd)

@@ -1,10 +1,9 @@
 /*
- * test_config.c - what the environment says of workers and turns, and how many CPUs there are
+ * test_config.c - what the environment says of workers and turns
  */
 #include "unit.h"
 
 #include <stdio.h>
-#include <sched.h>
 
 #include <stint/thread.h>
 
@@ -88,25 +87,4 @@ START_TEST(workers)
 }
 END_TEST
 
-/* at least one, at most those of the affinity mask, and fewer where that has fewer */
-START_TEST(cpus)
-{
-	cpu_set_t all, one;
-	unsigned n = config_cpus();
-	int cpu = 0;
-
-	ck_assert_int_eq(sched_getaffinity(0, sizeof(all), &all), 0);
-	ck_assert_uint_ge(n, 1);
-	ck_assert_uint_le(n, (unsigned)CPU_COUNT(&all));
-	while (!CPU_ISSET(cpu, &all))
-		cpu++;
-	CPU_ZERO(&one);
-	CPU_SET(cpu, &one);
-	ck_assert_int_eq(sched_setaffinity(0, sizeof(one), &one), 0);
-	ck_assert_uint_eq(config_cpus(), 1);
-	ck_assert_int_eq(sched_setaffinity(0, sizeof(all), &all), 0);
-	ck_assert_uint_eq(config_cpus(), n);
-}
-END_TEST
-
-UNIT_MAIN("config", spans, workers, cpus)
+UNIT_MAIN("config", spans, workers)
