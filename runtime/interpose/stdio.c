@@ -33,6 +33,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdio_ext.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <wchar.h>
@@ -73,6 +74,7 @@ int __dprintf_chk(int fd, int flag, const char *format, ...);
 int __vprintf_chk(int flag, const char *format, va_list ap);
 int __vfprintf_chk(FILE *f, int flag, const char *format, va_list ap);
 int __vdprintf_chk(int fd, int flag, const char *format, va_list ap);
+int __vasprintf_chk(char **text, int flag, const char *format, va_list ap);
 int __wprintf_chk(int flag, const wchar_t *format, ...);
 int __fwprintf_chk(FILE *f, int flag, const wchar_t *format, ...);
 int __vwprintf_chk(int flag, const wchar_t *format, va_list ap);
@@ -393,11 +395,8 @@ ON_STREAM(int, fileno, (FILE *f), (f), f)
 
 ON_STREAM(int, vprintf, (const char *format, va_list ap), (format, ap), stdout)
 ON_STREAM(int, vfprintf, (FILE *f, const char *format, va_list ap), (f, format, ap), f)
-ON_STREAM(int, vdprintf, (int fd, const char *format, va_list ap), (fd, format, ap), ANY_STREAM)
 ON_STREAM(int, __vprintf_chk, (int flag, const char *format, va_list ap), (flag, format, ap), stdout)
 ON_STREAM(int, __vfprintf_chk, (FILE *f, int flag, const char *format, va_list ap), (f, flag, format, ap), f)
-ON_STREAM(int, __vdprintf_chk, (int fd, int flag, const char *format, va_list ap),
-          (fd, flag, format, ap), ANY_STREAM)
 ON_STREAM(int, vwprintf, (const wchar_t *format, va_list ap), (format, ap), stdout)
 ON_STREAM(int, vfwprintf, (FILE *f, const wchar_t *format, va_list ap), (f, format, ap), f)
 ON_STREAM(int, __vwprintf_chk, (int flag, const wchar_t *format, va_list ap), (flag, format, ap), stdout)
@@ -413,6 +412,44 @@ READS_STREAM(int, __isoc99_vwscanf, (const wchar_t *format, va_list ap), (format
 READS_STREAM(int, __isoc99_vfwscanf, (FILE *f, const wchar_t *format, va_list ap), (f, format, ap), f, EOF)
 ON_STREAM_VOID(vwarn, (const char *format, va_list ap), (format, ap), stderr)
 ON_STREAM_VOID(vwarnx, (const char *format, va_list ap), (format, ap), stderr)
+
+/* as libc's: all of it, or an error. @n: what vasprintf() made of it. A cancel gives the text back. */
+static int written(int fd, int n, char **text)
+{
+	ssize_t done = 0, r = 0;
+
+	if (n < 0)
+		return n;
+	while (r >= 0 && (done += r) < n)
+		r = write(fd, *text + done, (size_t)(n - done));
+	free(*text);
+	return r < 0 ? -1 : n;
+}
+
+/*
+ * To a descriptor. A thread writes by itself: libc goes by way of a stream of its own, but from 2.37 on past all streams, and nothing
+ * leads here.
+ */
+#define WRITES_TO(name, params, args, to_text)                                \
+	WRAPPER STINT_LOCKED_TEXT int name params                             \
+	{                                                                     \
+		struct stint *s_ = self();                                    \
+		char *text_;                                                  \
+		int r_;                                                       \
+                                                                              \
+		if (likely(!s_))                                              \
+			return REAL(name) args;                               \
+		if (parks_in(s_))                                             \
+			return written(fd, to_text, &text_);                  \
+		preempt_disable(s_);                                          \
+		r_ = REAL(name) args;                                         \
+		preempt_enable(s_, caller_address());                         \
+		return r_;                                                    \
+	}
+
+WRITES_TO(vdprintf, (int fd, const char *format, va_list ap), (fd, format, ap), vasprintf(&text_, format, ap))
+WRITES_TO(__vdprintf_chk, (int fd, int flag, const char *format, va_list ap), (fd, flag, format, ap),
+          __vasprintf_chk(&text_, flag, format, ap))
 
 FORMATS(printf, vprintf, (const char *format, ...), (format, ap))
 FORMATS(fprintf, vfprintf, (FILE *f, const char *format, ...), (f, format, ap))

@@ -50,7 +50,7 @@ static struct stint *parks_on(const FILE *f)
 {
 	struct stint *s = self();
 
-	if (likely(!s) || (s->stream != f && s->stream != ANY_STREAM) || s->handler_sp)
+	if (likely(!s) || s->stream != f || s->handler_sp)
 		return NULL;
 	return s->depth == s->user_depth + 1 + (int)s->ledger.locks.streams && thread_running(s) ? s : NULL;
 }
@@ -216,7 +216,7 @@ void *stream_enter(struct stint *s, FILE *f, const void *caller)
 	void *outer = s->stream;
 
 	preempt_disable(s);
-	if (f && f != ANY_STREAM && parks_within(s)) {
+	if (f && parks_within(s)) {
 		if (unlikely(!__atomic_load_n(&ready, __ATOMIC_ACQUIRE)))
 			begin();
 		if (ready > 0 && is_taken(f))

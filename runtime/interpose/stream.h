@@ -14,8 +14,6 @@
 
 #include "await.h"
 
-#define ANY_STREAM ((FILE *)1)          /* one of libc's own, without a lock */
-
 /* the pair around the real function. The first disables preemption, and returns what the second wants. */
 void *stream_enter(struct stint *s, FILE *f, const void *caller);
 void stream_leave(struct stint *s, FILE *f, void *outer, const void *caller);

@@ -389,7 +389,12 @@ static void by_putc(FILE *f, const char *text)
 	CHECK_INT(fflush(f), ==, 0);
 }
 
-static void (*const outs[])(FILE *f, const char *text) = { by_fwrite, by_fprintf, by_putc };
+static void by_dprintf(FILE *f, const char *text)
+{
+	CHECK_INT(dprintf(fileno_unlocked(f), "%s", text), ==, BIG);
+}
+
+static void (*const outs[])(FILE *f, const char *text) = { by_fwrite, by_fprintf, by_putc, by_dprintf };
 
 struct output {
 	void (*way)(FILE *f, const char *text);
