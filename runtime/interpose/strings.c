@@ -89,29 +89,9 @@ static int handed_out(struct stint *s, char **out, int r)
 PRINTS_OUT(vasprintf, (char **out, const char *format, va_list ap), (out, format, ap))
 PRINTS_OUT(__vasprintf_chk, (char **out, int flag, const char *format, va_list ap), (out, flag, format, ap))
 
-#define PRINTS_OUT_BY(name, twin, params, args)                               \
-	WRAPPER int name params                                               \
-	{                                                                     \
-		struct stint *s_ = self();                                    \
-		va_list ap;                                                   \
-		int r_;                                                       \
-                                                                              \
-		va_start(ap, format);                                         \
-		if (likely(!s_)) {                                            \
-			r_ = REAL(twin) args;                                 \
-		} else {                                                      \
-			preempt_disable(s_);                                  \
-			r_ = handed_out(s_, out, REAL(twin) args);            \
-			preempt_enable(s_, caller_address());                 \
-		}                                                             \
-		va_end(ap);                                                   \
-		return r_;                                                    \
-	}
-
-PRINTS_OUT_BY(asprintf, vasprintf, (char **out, const char *format, ...), (out, format, ap))
-PRINTS_OUT_BY(__asprintf, vasprintf, (char **out, const char *format, ...), (out, format, ap))
-PRINTS_OUT_BY(__asprintf_chk, __vasprintf_chk, (char **out, int flag, const char *format, ...),
-              (out, flag, format, ap))
+FORMATS(asprintf, vasprintf, (char **out, const char *format, ...), (out, format, ap))
+FORMATS(__asprintf, vasprintf, (char **out, const char *format, ...), (out, format, ap))
+FORMATS(__asprintf_chk, __vasprintf_chk, (char **out, int flag, const char *format, ...), (out, flag, format, ap))
 
 static bool is_mine(struct stint *s, void *p)
 {
