@@ -85,6 +85,7 @@ interpose_tests = \
 	tests/interpose/park_stream \
 	tests/interpose/park_wait \
 	tests/interpose/processes \
+	tests/interpose/relieved \
 	tests/interpose/resources \
 	tests/interpose/statics \
 	tests/interpose/variants \
@@ -227,6 +228,7 @@ tests_interpose_park_lock_LDADD = libstint.la
 tests_interpose_park_stream_LDADD = libstint.la -lutil
 tests_interpose_park_wait_LDADD = libstint.la
 tests_interpose_processes_LDADD = libstint.la
+tests_interpose_relieved_LDADD = libstint.la
 tests_interpose_resources_LDADD = libstint.la
 tests_interpose_statics_SOURCES = tests/interpose/statics.c $(statics_common)
 tests_interpose_statics_LDADD = libstint.la
