@@ -30,6 +30,7 @@ api_tests = \
 	tests/api/migrate \
 	tests/api/misuse \
 	tests/api/nest \
+	tests/api/other_malloc \
 	tests/api/overflow \
 	tests/api/pause \
 	tests/api/preempt \
@@ -141,6 +142,8 @@ tests_api_many_LDADD = libstint.la
 tests_api_migrate_LDADD = libstint.la
 tests_api_misuse_LDADD = libstint.la
 tests_api_nest_LDADD = libstint.la
+tests_api_other_malloc_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_DIR='"$(abs_builddir)"'
+tests_api_other_malloc_LDADD = libstint.la
 tests_api_overflow_LDADD = libstint.la
 tests_api_pause_LDADD = libstint.la
 tests_api_preempt_LDADD = libstint.la
@@ -190,7 +193,7 @@ tests_api_thread_local_ends_LDADD = libstint.la
 # -rpath: or libtool makes no shared object of something that is not installed. Libraries are linked to others by file: a name
 # that libtool has to write down, in a directory with a space, it cannot read again.
 check_LTLIBRARIES += tests/api/tls_initial.la tests/api/tls_dynamic.la tests/api/late_module.la \
-	tests/api/linked_module.la
+	tests/api/linked_module.la tests/api/own_malloc.la
 tests_api_tls_initial_la_SOURCES = tests/api/tls_module.c
 tests_api_tls_initial_la_CPPFLAGS = $(AM_CPPFLAGS) -DTLS_MODEL='"initial-exec"'
 tests_api_tls_initial_la_LDFLAGS = $(INSTALLED_LDFLAGS) -module -avoid-version -rpath /nowhere
@@ -199,6 +202,9 @@ tests_api_tls_dynamic_la_CPPFLAGS = $(AM_CPPFLAGS) -DTLS_MODEL='"global-dynamic"
 tests_api_tls_dynamic_la_LDFLAGS = $(INSTALLED_LDFLAGS) -module -avoid-version -rpath /nowhere
 tests_api_late_module_la_SOURCES = tests/api/late_module.c
 tests_api_late_module_la_LDFLAGS = $(INSTALLED_LDFLAGS) -module -avoid-version -rpath /nowhere
+tests_api_own_malloc_la_SOURCES = tests/api/own_malloc.c
+tests_api_own_malloc_la_CFLAGS = $(AM_CFLAGS) -fno-builtin
+tests_api_own_malloc_la_LDFLAGS = $(INSTALLED_LDFLAGS) -module -avoid-version -rpath /nowhere
 tests_api_linked_module_la_SOURCES = tests/api/late_module.c
 tests_api_linked_module_la_LDFLAGS = $(INSTALLED_LDFLAGS) -module -avoid-version -rpath /nowhere \
 	'-Wl,--no-as-needed,.libs/libstint.so,-rpath,$$ORIGIN/../../../.libs'

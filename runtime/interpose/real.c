@@ -2,9 +2,13 @@
  * real.c - looking up what is behind our wrappers
  *
  * real_functions[] (resolve.S) starts out with stubs; the first call of any wrapper comes here. That may be
- * long before our constructors run, from a library's own, on any thread, inside malloc inside ld.so. dlsym
- * does not allocate when it finds what it looks for; the malloc family stands first in the table so that it is
- * there when a name is missing and dlsym does. Two threads that come here at once write the same values.
+ * long before our constructors run, from a library's own, on any thread, inside malloc inside ld.so. Two
+ * threads that come here at once write the same values.
+ *
+ * dlsym does not allocate when it finds what it looks for. Where a name is missing it does, for a message that nobody reads; and the
+ * program's malloc, called for the first time, may call what is wrapped, and come here again, and so on. So malloc, which stands
+ * first in the table, has no memory for the thread that looks names up, and ld.so makes do without a message. Where another
+ * malloc comes before ours, and is not to be had that way, whoever comes here again leaves out the name that is being looked up.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -34,15 +38,56 @@ static long missing(void)
 	return 0;
 }
 
+/* the row that this thread looks up, counted from 1. Initial-exec: to reach it must not allocate. */
+static __thread int looking __attribute__((tls_model("initial-exec")));
+static void *(*real_malloc)(size_t);
+
+static void *malloc_meanwhile(size_t size)
+{
+	return looking ? NULL : real_malloc(size);
+}
+
+static void set(int row, void *p)
+{
+	__atomic_store_n(&real_functions[row], p, __ATOMIC_RELEASE);
+}
+
+static void find_malloc(void)
+{
+	looking = REAL_malloc + 1;
+	real_malloc = sys_next("malloc");
+	if (real_malloc)
+		set(REAL_malloc, (void *)malloc_meanwhile);
+}
+
+static void find_rest(int from)
+{
+	for (int i = from; i < REAL_COUNT; i++) {
+		void *p;
+
+		if (i == REAL_malloc && real_malloc)
+			continue;
+		looking = i + 1;
+		p = sys_next(real_names[i]);
+		set(i, p ? p : (void *)missing);
+	}
+}
+
 /* called by resolve.S with every argument register saved */
 void real_resolve(void);
 void real_resolve(void)
 {
-	for (int i = 0; i < REAL_COUNT; i++) {
-		void *p = sys_next(real_names[i]);
+	int outer = looking;
 
-		__atomic_store_n(&real_functions[i], p ? p : (void *)missing, __ATOMIC_RELEASE);
-	}
+	if (outer)
+		set(outer - 1, (void *)missing);        /* whoever looks it up may find it yet */
+	else
+		find_malloc();
+	find_rest(outer);
+	sys_next("malloc");             /* is found, so dlerror() is not to tell of those that are missing */
+	looking = outer;
+	if (!outer && real_malloc)
+		set(REAL_malloc, (void *)real_malloc);
 }
 
 __attribute__((constructor)) static void at_load(void)
