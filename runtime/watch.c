@@ -68,37 +68,25 @@ static bool computes(struct worker *w, uint64_t now)
 	       (int64_t)(now - __atomic_load_n(&w->now_cycles, __ATOMIC_RELAXED)) > (int64_t)grace_cycles;
 }
 
-/* Whether anybody had to be kicked. @late: whether others are late, who may only need a moment. */
-static bool kick_those_who_compute(bool *late)
+/* Kick those who are late and compute; others may only need a moment, and are @spared, unless it is @all. Whether anybody was kicked. */
+static bool kick_late(bool all, bool *spared)
 {
 	uint64_t now = clock_now();
 	bool any = false;
 
-	*late = false;
+	*spared = false;
 	for (unsigned i = 0; i < nworkers; i++) {
 		struct worker *w = workers[i];
 
 		if (!is_late(w))
 			continue;
-		if (computes(w, now)) {
-			worker_kick(w);
-			any = true;
-		} else {
-			*late = true;
+		if (!all && !computes(w, now)) {
+			*spared = true;
+			continue;
 		}
+		worker_kick(w);
+		any = true;
 	}
-	return any;
-}
-
-static bool kick_those_who_are_late(void)
-{
-	bool any = false;
-
-	for (unsigned i = 0; i < nworkers; i++)
-		if (is_late(workers[i])) {
-			worker_kick(workers[i]);
-			any = true;
-		}
 	return any;
 }
 
@@ -133,13 +121,13 @@ static void ask_for_short_slices(void)
 /* @list is ready. @pause: give others a moment in any case. Whether anybody had to be kicked. */
 static bool hand_over(struct stint_thread *list, bool pause)
 {
-	bool late, any;
+	bool spared, any;
 
 	workers_hand_out(list);
-	any = kick_those_who_compute(&late);
-	if (late || pause) {
+	any = kick_late(false, &spared);
+	if (spared || pause) {
 		pass(GRACE_NS);
-		any |= kick_those_who_are_late();
+		any |= kick_late(true, &spared);
 	}
 	return any;
 }
