@@ -141,15 +141,8 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 	case 'a':
 		o->account = true;
 		return 0;
-	case ARGP_KEY_ARGS:
-		o->files = state->argv + state->next;
-		o->n_files = state->argc - state->next;
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "which files?");
-		return 0;
 	}
-	return ARGP_ERR_UNKNOWN;
+	return args_files(key, state, &o->files, &o->n_files);
 }
 
 static const struct argp_option accepted[] = {

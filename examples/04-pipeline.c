@@ -227,15 +227,8 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 	case 't':
 		p->top = args_number("--top", arg, 1, LONG_MAX, state);
 		return 0;
-	case ARGP_KEY_ARGS:
-		p->files = state->argv + state->next;
-		p->n_files = state->argc - state->next;
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "which files?");
-		return 0;
 	}
-	return ARGP_ERR_UNKNOWN;
+	return args_files(key, state, &p->files, &p->n_files);
 }
 
 static const struct argp_option accepted[] = {

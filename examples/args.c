@@ -64,6 +64,17 @@ long args_number(const char *option, const char *text, long least, long most, st
 	return n;
 }
 
+error_t args_files(int key, struct argp_state *state, char ***files, int *n)
+{
+	if (key == ARGP_KEY_NO_ARGS)
+		argp_error(state, "which files?");
+	if (key != ARGP_KEY_ARGS)
+		return ARGP_ERR_UNKNOWN;
+	*files = state->argv + state->next;
+	*n = state->argc - state->next;
+	return 0;
+}
+
 void args_parse(const struct argp *command_line, int argc, char **argv, void *options)
 {
 	argp_err_exit_status = 2;
