@@ -200,6 +200,40 @@ static inline int count_fds(void)
 	return n;
 }
 
+static inline bool task_is(const char *tid, const char *name)
+{
+	char path[300], is[32] = "";
+	FILE *f;
+	bool same;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%s/comm", tid);
+	f = fopen(path, "r");
+	if (!f)
+		return false;           /* it has ended */
+	same = fgets(is, sizeof(is), f) && !strncmp(is, name, strlen(name));
+	fclose(f);
+	return same;
+}
+
+/* The kernel threads of this process whose names begin with @name. The number of one of them goes into @tid, if that is not NULL. */
+static inline int count_tasks(const char *name, int *tid)
+{
+	DIR *dir = opendir("/proc/self/task");
+	struct dirent *e;
+	int n = 0;
+
+	CHECK(dir);
+	while ((e = readdir(dir))) {
+		if (e->d_name[0] == '.' || (*name && !task_is(e->d_name, name)))
+			continue;
+		n++;
+		if (tid)
+			*tid = atoi(e->d_name);
+	}
+	closedir(dir);
+	return n;
+}
+
 /* lines of /proc/self/maps */
 static inline int count_maps(void)
 {

@@ -10,19 +10,6 @@
 
 #define CYCLES 200
 
-static int count_tasks(void)
-{
-	DIR *dir = opendir("/proc/self/task");
-	struct dirent *e;
-	int n = 0;
-
-	CHECK(dir);
-	while ((e = readdir(dir)))
-		n += e->d_name[0] != '.';
-	closedir(dir);
-	return n;
-}
-
 static void stop(void)
 {
 	int err;
@@ -76,13 +63,13 @@ static void cycles(void)
 			CHECK_INT(stint_go(works, NULL), ==, 0);
 		stop();
 		if (i == CYCLES / 4) {
-			tasks = count_tasks();
+			tasks = count_tasks("", NULL);
 			fds = count_fds();
 			maps = count_maps();
 			heap = heap_in_use();
 		}
 	}
-	while (count_tasks() > tasks)   /* a kernel thread that is joined may be seen a moment longer */
+	while (count_tasks("", NULL) > tasks)   /* a kernel thread that is joined may be seen a moment longer */
 		sleep_ns(1000000);
 	CHECK_INT(count_fds(), ==, fds);
 	CHECK_INT(count_maps(), <=, maps + 20);

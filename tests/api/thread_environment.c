@@ -20,29 +20,6 @@ static void *sleeps(void *arg)
 	return arg;
 }
 
-static int count_workers(void)
-{
-	DIR *dir = opendir("/proc/self/task");
-	struct dirent *e;
-	int n = 0;
-
-	CHECK(dir);
-	while ((e = readdir(dir))) {
-		char path[300], name[32] = "";
-		FILE *f;
-
-		snprintf(path, sizeof(path), "/proc/self/task/%s/comm", e->d_name);
-		f = fopen(path, "r");
-		if (!f)
-			continue;
-		CHECK(fgets(name, sizeof(name), f) || true);
-		fclose(f);
-		n += !strncmp(name, "stint-worker", 12);
-	}
-	closedir(dir);
-	return n;
-}
-
 static void stop(void)
 {
 	int err;
@@ -76,7 +53,7 @@ static int overruled(void)
 	stint_thread_t *t;
 
 	CHECK_INT(stint_start(&c), ==, 0);
-	CHECK_INT(count_workers(), ==, 3);
+	CHECK_INT(count_tasks("stint-worker", NULL), ==, 3);
 	CHECK_INT(stint_thread_create(&t, NULL, returns, NULL), ==, 0);
 	CHECK_INT(stint_thread_join(t, NULL), ==, 0);
 	stop();
@@ -88,7 +65,7 @@ static int workers(int n)
 	stint_thread_t *t;
 
 	CHECK_INT(stint_thread_create(&t, NULL, sleeps, NULL), ==, 0);
-	CHECK_INT(count_workers(), ==, n);
+	CHECK_INT(count_tasks("stint-worker", NULL), ==, n);
 	CHECK_INT(stint_thread_join(t, NULL), ==, 0);
 	stop();
 	return 0;
@@ -125,7 +102,7 @@ static int cpus(void)
 	CHECK_INT(sched_getaffinity(0, sizeof(one), &one), ==, 0);
 	n = CPU_COUNT(&one);
 	CHECK_INT(stint_start(NULL), ==, 0);
-	CHECK(count_workers() >= 1 && count_workers() <= n);    /* a quota may allow fewer */
+	CHECK(count_tasks("stint-worker", NULL) >= 1 && count_tasks("stint-worker", NULL) <= n);    /* a quota may allow fewer */
 	stop();
 	while (!CPU_ISSET(cpu, &one))
 		cpu++;
@@ -133,7 +110,7 @@ static int cpus(void)
 	CPU_SET(cpu, &one);
 	CHECK_INT(sched_setaffinity(0, sizeof(one), &one), ==, 0);
 	CHECK_INT(stint_start(NULL), ==, 0);
-	CHECK_INT(count_workers(), ==, 1);
+	CHECK_INT(count_tasks("stint-worker", NULL), ==, 1);
 	stop();
 	return 0;
 }

@@ -375,30 +375,6 @@ static void *reads(void *arg)
 	return arg;
 }
 
-/* 0: it has not come so far as to have its name */
-static int watch_tid(void)
-{
-	struct dirent *d;
-	int found = 0;
-	DIR *tasks = opendir("/proc/self/task");
-
-	CHECK(tasks);
-	while ((d = readdir(tasks))) {
-		char path[300], name[16] = "";
-		FILE *f;
-
-		snprintf(path, sizeof(path), "/proc/self/task/%s/comm", d->d_name);
-		f = fopen(path, "r");
-		if (!f)
-			continue;
-		if (fscanf(f, "%15s", name) == 1 && !strcmp(name, "stint-watch"))
-			found = atoi(d->d_name);
-		fclose(f);
-	}
-	closedir(tasks);
-	return found;
-}
-
 /* a process that stops a thread of ours, whose number it reads, says whether it did, and lets it go on when it ends */
 static pid_t make_stopper(int fds[2])
 {
@@ -447,7 +423,7 @@ static void ticks_find_events(void)
 	CHECK_INT(stint_thread_create(&t[0], NULL, reads, NULL), ==, 0);
 	CHECK_INT(stint_thread_create(&t[1], NULL, hog, NULL), ==, 0);
 	CHECK_INT(stint_thread_create(&t[2], NULL, hog, NULL), ==, 0);
-	while (!(tid = watch_tid()))
+	while (!count_tasks("stint-watch", &tid))
 		sleep_ns(1000000);
 	CHECK_INT(write(fds[1], &tid, sizeof(tid)), ==, sizeof(tid));
 	CHECK_INT(read(fds[0], &stopped, sizeof(stopped)), ==, sizeof(stopped));

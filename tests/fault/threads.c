@@ -24,23 +24,10 @@ static const char *const kind_names[SYS_FAULTS] = {
 
 static const struct stint_config config = { .size = sizeof(config), .workers = 4, .quantum = STINT_MS(1) };
 
-static int count_tasks(void)
-{
-	DIR *dir = opendir("/proc/self/task");
-	struct dirent *e;
-	int n = 0;
-
-	CHECK(dir);
-	while ((e = readdir(dir)))
-		n += e->d_name[0] != '.';
-	closedir(dir);
-	return n;
-}
-
 /* only main and the anchor, which stays; one that has been joined may be seen a moment longer */
 static void wait_for_tasks(void)
 {
-	for (int i = 0; count_tasks() > 2; i++) {
+	for (int i = 0; count_tasks("", NULL) > 2; i++) {
 		CHECK_INT(i, <, 10000);
 		sleep_ns(1000000);
 	}
