@@ -78,19 +78,7 @@ static int enter_pair(struct stint *s, int r, const int fds[2])
 }
 
 /* hands out a descriptor, or -1, at once */
-#define OPENS(name, params, args)                                             \
-	WRAPPER int name params                                               \
-	{                                                                     \
-		struct stint *s_ = self();                                    \
-		int r_;                                                       \
-                                                                              \
-		if (likely(!s_))                                              \
-			return enter(NULL, REAL(name) args);                  \
-		preempt_disable(s_);                                          \
-		r_ = enter(s_, REAL(name) args);                              \
-		preempt_enable(s_, caller_address());                         \
-		return r_;                                                    \
-	}
+#define OPENS(name, params, args) DEFERRED(, int, name, params, enter(NULL, REAL(name) args), enter(s_, REAL(name) args))
 
 /*
  * Hands out a descriptor, or -1, and may have to wait for it. SA_RESTART has the system call issued again
@@ -280,18 +268,8 @@ static int enter_connection(struct stint *s, int fd, const int *errors)
 }
 
 #define CONNECTS(name, params, args)                                          \
-	WRAPPER int name params                                               \
-	{                                                                     \
-		struct stint *s_ = self();                                    \
-		int r_;                                                       \
-                                                                              \
-		if (likely(!s_))                                              \
-			return enter_connection(NULL, REAL(name) args, errors); \
-		preempt_disable(s_);                                          \
-		r_ = enter_connection(s_, REAL(name) args, errors);           \
-		preempt_enable(s_, caller_address());                         \
-		return r_;                                                    \
-	}
+	DEFERRED(, int, name, params, enter_connection(NULL, REAL(name) args, errors), \
+	         enter_connection(s_, REAL(name) args, errors))
 
 CONNECTS(rcmd, (char **host, unsigned short port, const char *here, const char *there, const char *command, int *errors),
          (host, port, here, there, command, errors))
@@ -302,19 +280,8 @@ CONNECTS(rexec, (char **host, int port, const char *user, const char *password, 
 CONNECTS(rexec_af, (char **host, int port, const char *user, const char *password, const char *command, int *errors,
                     sa_family_t af), (host, port, user, password, command, errors, af))
 
-#define OPENS_PAIR(name, params, args)                                        \
-	WRAPPER int name params                                               \
-	{                                                                     \
-		struct stint *s_ = self();                                    \
-		int r_;                                                       \
-                                                                              \
-		if (likely(!s_))                                              \
-			return enter_pair(NULL, REAL(name) args, fds);        \
-		preempt_disable(s_);                                          \
-		r_ = enter_pair(s_, REAL(name) args, fds);                    \
-		preempt_enable(s_, caller_address());                         \
-		return r_;                                                    \
-	}
+#define OPENS_PAIR(name, params, args) \
+	DEFERRED(, int, name, params, enter_pair(NULL, REAL(name) args, fds), enter_pair(s_, REAL(name) args, fds))
 
 OPENS_PAIR(pipe, (int fds[2]), (fds))
 OPENS_PAIR(__pipe, (int fds[2]), (fds))
@@ -498,18 +465,8 @@ static int duplicate(struct stint *s, int from, int to, int flags, int (*dup2)(i
 }
 
 #define DUPLICATES(name, params, flags, two, three)                           \
-	WRAPPER int name params                                               \
-	{                                                                     \
-		struct stint *s = self();                                     \
-		int r;                                                        \
-                                                                              \
-		if (likely(!s))                                               \
-			return duplicate(NULL, from, to, flags, two, three);  \
-		preempt_disable(s);                                           \
-		r = duplicate(s, from, to, flags, two, three);                \
-		preempt_enable(s, caller_address());                          \
-		return r;                                                     \
-	}
+	DEFERRED(, int, name, params, duplicate(NULL, from, to, flags, two, three), \
+	         duplicate(s_, from, to, flags, two, three))
 
 DUPLICATES(dup2, (int from, int to), 0, REAL(dup2), NULL)
 DUPLICATES(__dup2, (int from, int to), 0, REAL(__dup2), NULL)

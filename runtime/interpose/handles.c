@@ -38,19 +38,8 @@ static void *entered(struct stint *s, enum thing_kind kind, void *p, const void 
 	return p;
 }
 
-#define HANDS_OUT(type, name, params, args, kind, bad)                                  \
-	WRAPPER type name params                                                        \
-	{                                                                               \
-		struct stint *s_ = self();                                              \
-		void *p_;                                                               \
-                                                                                        \
-		if (likely(!s_))                                                        \
-			return REAL(name) args;                                         \
-		preempt_disable(s_);                                                    \
-		p_ = entered(s_, kind, REAL(name) args, bad);                           \
-		preempt_enable(s_, caller_address());                                   \
-		return p_;                                                              \
-	}
+#define HANDS_OUT(type, name, params, args, kind, bad) \
+	DEFERRED(, type, name, params, REAL(name) args, entered(s_, kind, REAL(name) args, bad))
 
 /* hands out by its last argument, and returns 0 or an error */
 #define HANDS_OUT_AT(name, params, args, kind, out)                                     \

@@ -41,20 +41,27 @@ static inline void wait_begin(struct stint *s, const void *lock, size_t size)
 
 #define WRAPPER __attribute__((visibility("default")))
 
-/* a wrapper of the class "locked": LOCKED(int, fputs, (const char *str, FILE *f), (str, f)) */
-#define LOCKED(ret, name, params, args)                   \
-	WRAPPER STINT_LOCKED_TEXT ret name params          \
+/*
+ * The plain wrapper: outside calls the value of @outside, in one that of @within, with preemption disabled. Both know the call, s_.
+ * @where: the section it lies in, or nothing.
+ */
+#define DEFERRED(where, ret, name, params, outside, within) \
+	WRAPPER where ret name params                      \
 	{                                                  \
 		struct stint *s_ = self();                 \
 		ret r_;                                    \
                                                            \
 		if (likely(!s_))                           \
-			return REAL(name) args;            \
+			return outside;                    \
 		preempt_disable(s_);                       \
-		r_ = REAL(name) args;                      \
+		r_ = within;                               \
 		preempt_enable(s_, caller_address());      \
 		return r_;                                 \
 	}
+
+/* a wrapper of the class "locked": LOCKED(int, fputs, (const char *str, FILE *f), (str, f)) */
+#define LOCKED(ret, name, params, args) \
+	DEFERRED(STINT_LOCKED_TEXT, ret, name, params, REAL(name) args, REAL(name) args)
 
 #define LOCKED_VOID(name, params, args)                   \
 	WRAPPER STINT_LOCKED_TEXT void name params         \

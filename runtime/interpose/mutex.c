@@ -293,19 +293,8 @@ static int signal_all(pthread_cond_t *c)
 	return REAL(pthread_cond_broadcast)(c);
 }
 
-#define SIGNALS(name, type, fn)                                               \
-	WRAPPER int name(type *c)                                             \
-	{                                                                     \
-		struct stint *s = self();                                     \
-		int r;                                                        \
-                                                                              \
-		if (likely(!s))                                               \
-			return fn((pthread_cond_t *)c);                       \
-		preempt_disable(s);                                           \
-		r = fn((pthread_cond_t *)c);                                  \
-		preempt_enable(s, caller_address());                          \
-		return r;                                                     \
-	}
+#define SIGNALS(name, type, fn) \
+	DEFERRED(, int, name, (type *c), fn((pthread_cond_t *)c), fn((pthread_cond_t *)c))
 
 SIGNALS(pthread_cond_signal, pthread_cond_t, signal_one)
 SIGNALS(pthread_cond_broadcast, pthread_cond_t, signal_all)
@@ -430,19 +419,8 @@ out:
 		                                                       caller_address());       \
 	}
 
-#define TRIES_RW(name)                                                                          \
-	WRAPPER int name(pthread_rwlock_t *l)                                                   \
-	{                                                                                       \
-		struct stint *s = self();                                                       \
-		int r;                                                                          \
-                                                                                                \
-		if (likely(!s))                                                                 \
-			return REAL(name)(l);                                                   \
-		preempt_disable(s);                                                             \
-		r = entered(s, LOCK_RWLOCK, l, REAL(name)(l));                                  \
-		preempt_enable(s, caller_address());                                            \
-		return r;                                                                       \
-	}
+#define TRIES_RW(name) \
+	DEFERRED(, int, name, (pthread_rwlock_t *l), REAL(name)(l), entered(s_, LOCK_RWLOCK, l, REAL(name)(l)))
 
 LOCKS_RW(pthread_rwlock_rdlock, pthread_rwlock_clockrdlock)
 LOCKS_RW(pthread_rwlock_wrlock, pthread_rwlock_clockwrlock)

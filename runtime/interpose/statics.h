@@ -86,20 +86,8 @@ void buffer_free(void *b);
 /* a message of libc's in the language of the locale */
 char *libc_message(const char *message);
 
-/* the plain wrapper: outside a call libc's function, in one (s_) the expression @in_call, with preemption disabled */
-#define OWN_STATE(ret, name, params, args, in_call)       \
-	WRAPPER ret name params                            \
-	{                                                  \
-		struct stint *s_ = self();                 \
-		ret r_;                                    \
-                                                           \
-		if (likely(!s_))                           \
-			return REAL(name) args;            \
-		preempt_disable(s_);                       \
-		r_ = in_call;                              \
-		preempt_enable(s_, caller_address());      \
-		return r_;                                 \
-	}
+/* outside a call libc's function, in one (s_) the expression @in_call */
+#define OWN_STATE(ret, name, params, args, in_call) DEFERRED(, ret, name, params, REAL(name) args, in_call)
 
 #define OWN_STATE_VOID(name, params, args, in_call)       \
 	WRAPPER void name params                           \

@@ -128,18 +128,8 @@ static FILE *entered(struct stint *s, FILE *f, enum thing_kind kind, int fds, ch
 
 /* a function that makes a stream, which holds @fds descriptors */
 #define OPENS(name, params, args, kind, fds, buffer)                          \
-	WRAPPER FILE *name params                                             \
-	{                                                                     \
-		struct stint *s_ = self();                                    \
-		FILE *f_;                                                     \
-                                                                              \
-		if (likely(!s_))                                              \
-			return unowned(REAL(name) args);                      \
-		preempt_disable(s_);                                          \
-		f_ = entered(s_, REAL(name) args, kind, fds, buffer);         \
-		preempt_enable(s_, caller_address());                         \
-		return f_;                                                    \
-	}
+	DEFERRED(, FILE *, name, params, unowned(REAL(name) args),            \
+	         entered(s_, REAL(name) args, kind, fds, buffer))
 
 OPENS(fopen, (const char *path, const char *mode), (path, mode), THING_STREAM, 1, NULL)
 OPENS(fopen64, (const char *path, const char *mode), (path, mode), THING_STREAM, 1, NULL)
@@ -175,18 +165,8 @@ static FILE *took_over(struct stint *s, FILE *f, int fd)
 }
 
 #define TAKES_OVER(name)                                                      \
-	WRAPPER FILE *name(int fd, const char *mode)                          \
-	{                                                                     \
-		struct stint *s = self();                                     \
-		FILE *f;                                                      \
-                                                                              \
-		if (likely(!s))                                               \
-			return took_over(NULL, REAL(name)(fd, mode), fd);     \
-		preempt_disable(s);                                           \
-		f = took_over(s, REAL(name)(fd, mode), fd);                   \
-		preempt_enable(s, caller_address());                          \
-		return f;                                                     \
-	}
+	DEFERRED(, FILE *, name, (int fd, const char *mode), took_over(NULL, REAL(name)(fd, mode), fd), \
+	         took_over(s_, REAL(name)(fd, mode), fd))
 
 TAKES_OVER(fdopen)
 TAKES_OVER(_IO_fdopen)

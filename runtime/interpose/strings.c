@@ -72,19 +72,8 @@ static int handed_out(struct stint *s, char **out, int r)
 	return r;
 }
 
-#define PRINTS_OUT(name, params, args)                                        \
-	WRAPPER int name params                                               \
-	{                                                                     \
-		struct stint *s_ = self();                                    \
-		int r_;                                                       \
-                                                                              \
-		if (likely(!s_))                                              \
-			return REAL(name) args;                               \
-		preempt_disable(s_);                                          \
-		r_ = handed_out(s_, out, REAL(name) args);                    \
-		preempt_enable(s_, caller_address());                         \
-		return r_;                                                    \
-	}
+#define PRINTS_OUT(name, params, args) \
+	DEFERRED(, int, name, params, REAL(name) args, handed_out(s_, out, REAL(name) args))
 
 PRINTS_OUT(vasprintf, (char **out, const char *format, va_list ap), (out, format, ap))
 PRINTS_OUT(__vasprintf_chk, (char **out, int flag, const char *format, va_list ap), (out, flag, format, ap))
