@@ -24,6 +24,9 @@
  * - While a task is away its lag is kept, at most one request. A debt is paid off by V going on, as if it had
  *   stayed and not been picked; it is gone when the queue was empty in the meantime, or the task wakes up in
  *   another queue.
+ * - V steps back when one leaves that has had more than its share. Of many new tasks each would then start a little before the
+ *   last one, and all would have to be searched for. So one that starts stands in line, beside the last, where that is no more
+ *   than a 1024th of a quantum of its service ahead; by that much, and once, it may get less than its share.
  * - A task that yields is not picked next when another one is ready, eligible or not: it may be waiting for
  *   that one. What it gives away so comes back to it as lag, of which one request is kept.
  *
@@ -82,7 +85,7 @@ struct queue {
 	int64_t base;
 	int64_t total;
 	wide sum;
-	stint_ns quantum, least_request, least_turn;
+	stint_ns quantum, least_request, least_turn, little;
 	int64_t usual;                          /* a quantum in virtual time, at the normal weight */
 	uint64_t idles;                         /* times that nobody was active any more */
 };
@@ -508,7 +511,16 @@ static int init(void *rq, stint_ns quantum)
 	q->least_request = q->quantum / 64 ? q->quantum / 64 : 1;
 	q->usual = virtual_span(q->quantum, STINT_WEIGHT_NORMAL);
 	q->least_turn = q->quantum / 16 ? q->quantum / 16 : 1;
+	q->little = q->quantum / 1024;
 	return 0;
+}
+
+/* The v at which one starts that would start at @v, or beside the last in line. */
+static int64_t in_line(const struct queue *q, const struct node *n, int64_t v)
+{
+	int64_t later = q->first ? ahead(q->last->v, v) : 0;
+
+	return later > 0 && later <= virtual_span(q->little, n->weight) ? q->last->v : v;
 }
 
 /* new, or from another queue with its lag */
@@ -526,7 +538,7 @@ static void attach(void *rq, struct stint_task *t, stint_ns now)
 		n->fresh = true;
 		n->request = q->quantum / 8 ? q->quantum / 8 : 1;
 	}
-	enter(q, n, start(q, n, lag));
+	enter(q, n, in_line(q, n, start(q, n, lag)));
 }
 
 static void wakeup(void *rq, struct stint_task *t, stint_ns now)
