@@ -121,6 +121,23 @@ void runq_offer_later_slow(struct worker *w)
 		w->offer_at = at;
 }
 
+/*
+ * The tick was set for an earlier turn. This one's least span counts from where it began, where that is known. Where many turns
+ * have passed since, most threads leave by themselves long before they would be asked to, this one probably too: then a whole
+ * quantum may pass until the next look.
+ */
+static void begin_turn_late_locked(struct worker *w, struct stint_thread *t, uint64_t now)
+{
+	uint64_t began = stint_of(t)->switched_in, ran = w->timed && began < now ? now - began : 0, least = clock_cycles(least_turn);
+	bool often = w->turns - w->turn_of >= RUNQ_OFTEN && w->timed && ran < least / 4;
+	stint_ns slice = w->policy->slice(w->rq, &t->task, w->now);
+	uint64_t span = slice == STINT_FOREVER ? NEVER : clock_cycles(slice);
+
+	least = often ? clock_cycles(runq_quantum) : least > ran ? least - ran : 0;
+	w->turn_of = w->turns;
+	w->turn_end = clock_after(now, span > least ? span : least);
+}
+
 bool runq_turn_over_locked(struct worker *w, struct stint_thread *t, uint64_t now)
 {
 	stint_ns more;
@@ -130,7 +147,7 @@ bool runq_turn_over_locked(struct worker *w, struct stint_thread *t, uint64_t no
 		return false;
 	}
 	if (!w->displaced && (w->turn_end == NEVER || w->turn_of != w->turns)) {
-		runq_begin_turn_locked(w, &t->task, w->now);
+		begin_turn_late_locked(w, t, now);
 		return w->turn_end <= now;
 	}
 	if (now < w->turn_end)

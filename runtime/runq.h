@@ -7,8 +7,9 @@
  *
  * Turns. While others wait in the queue, turn_end says when the policy is to be asked whether the running thread's turn is over. A
  * thread that leaves before that leaves turn_end as it is, which saves the next one a look at the clock; the tick that comes for
- * it begins a new turn then. So a turn lasts its time, or up to twice that after one that was cut short. Where it finds that nobody
- * waits there is no turn_end from then on, until another becomes ready: then a thread that is alone costs no tick.
+ * it begins a new turn then, or where the policy has the time, finds out how much of the running one's has passed. So a turn lasts
+ * its time, or up to twice that after one that was cut short. Where it finds that nobody waits there is no turn_end from then on,
+ * until another becomes ready: then a thread that is alone costs no tick.
  *
  * kt->turn_end is the earlier of that and of the first timer, so a thread that sleeps is woken in time although the running one
  * computes, by the one tick that it costs.
@@ -22,6 +23,8 @@
 #include "clock.h"
 #include "idle.h"
 #include "spin.h"
+
+#define RUNQ_OFTEN 32                   /* turns between two ticks: threads leave by themselves soon enough */
 
 extern PRIVATE bool runq_biased;        /* the kernel has that barrier; constant while workers run */
 extern PRIVATE stint_ns runq_quantum;   /* what turns should last; constant while workers run */

@@ -33,8 +33,6 @@
 #include "tick.h"
 #include "trace.h"
 
-#define OFTEN 32                /* turns between two ticks: it comes to look by itself soon enough */
-
 struct worker *workers[WORKERS_MAX];
 unsigned nworkers, nregular;
 
@@ -348,7 +346,7 @@ static bool turn_over(struct stint *s, uint64_t now)
 	struct worker *w = t->worker;
 	bool over;
 
-	if (w->turns - w->turns_looked < OFTEN && !poller_claimed() && !__atomic_load_n(&w->kt->kicked, __ATOMIC_RELAXED))
+	if (w->turns - w->turns_looked < RUNQ_OFTEN && !poller_claimed() && !__atomic_load_n(&w->kt->kicked, __ATOMIC_RELAXED))
 		look_for_events();
 	w->turns_looked = w->turns;
 	runq_lock(w);
