@@ -59,23 +59,25 @@ static inline void wait_begin(struct stint *s, const void *lock, size_t size)
 		return r_;                                 \
 	}
 
-/* a wrapper of the class "locked": LOCKED(int, fputs, (const char *str, FILE *f), (str, f)) */
-#define LOCKED(ret, name, params, args) \
-	DEFERRED(STINT_LOCKED_TEXT, ret, name, params, REAL(name) args, REAL(name) args)
-
-#define LOCKED_VOID(name, params, args)                   \
-	WRAPPER STINT_LOCKED_TEXT void name params         \
+#define DEFERRED_VOID(where, name, params, outside, within) \
+	WRAPPER where void name params                     \
 	{                                                  \
 		struct stint *s_ = self();                 \
                                                            \
 		if (likely(!s_)) {                         \
-			REAL(name) args;                   \
+			outside;                           \
 			return;                            \
 		}                                          \
 		preempt_disable(s_);                       \
-		REAL(name) args;                           \
+		within;                                    \
 		preempt_enable(s_, caller_address());      \
 	}
+
+/* a wrapper of the class "locked": LOCKED(int, fputs, (const char *str, FILE *f), (str, f)) */
+#define LOCKED(ret, name, params, args) \
+	DEFERRED(STINT_LOCKED_TEXT, ret, name, params, REAL(name) args, REAL(name) args)
+#define LOCKED_VOID(name, params, args) \
+	DEFERRED_VOID(STINT_LOCKED_TEXT, name, params, REAL(name) args, REAL(name) args)
 
 /* a function with variable arguments, by the wrapper of its twin that takes a va_list; its last named parameter is @format */
 #define FORMATS(name, twin, params, args)                 \

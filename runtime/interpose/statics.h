@@ -88,19 +88,6 @@ char *libc_message(const char *message);
 
 /* outside a call libc's function, in one (s_) the expression @in_call */
 #define OWN_STATE(ret, name, params, args, in_call) DEFERRED(, ret, name, params, REAL(name) args, in_call)
-
-#define OWN_STATE_VOID(name, params, args, in_call)       \
-	WRAPPER void name params                           \
-	{                                                  \
-		struct stint *s_ = self();                 \
-                                                           \
-		if (likely(!s_)) {                         \
-			REAL(name) args;                   \
-			return;                            \
-		}                                          \
-		preempt_disable(s_);                       \
-		in_call;                                   \
-		preempt_enable(s_, caller_address());      \
-	}
+#define OWN_STATE_VOID(name, params, args, in_call) DEFERRED_VOID(, name, params, REAL(name) args, in_call)
 
 #endif
