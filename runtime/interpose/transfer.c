@@ -95,8 +95,8 @@ bool socket_again(const struct socket_wait *w, int fd, int option)
 
 /* --- reading ----------------------------------------------------------------------------------- */
 
-/* @park: in a thread; false: not parked */
-#define READS(name, params, args, park)                                       \
+/* @park: in a thread; false: not parked. @all: what is returned when @r came. */
+#define READS_ALL(name, params, args, park, all)                              \
 	WRAPPER ssize_t name params                                           \
 	{                                                                     \
 		struct stint *s = parks();                                    \
@@ -111,8 +111,10 @@ bool socket_again(const struct socket_wait *w, int fd, int option)
 		do                                                            \
 			r = REAL(name) args;                                  \
 		while (r < 0 && socket_again(&w, fd, SO_RCVTIMEO));           \
-		return r;                                                     \
+		return all;                                                   \
 	}
+
+#define READS(name, params, args, park) READS_ALL(name, params, args, park, r)
 
 READS(read, (int fd, void *buf, size_t n), (fd, buf, n), park_read(s, fd, buf, n, &r, caller_address()))
 READS(__read, (int fd, void *buf, size_t n), (fd, buf, n), park_read(s, fd, buf, n, &r, caller_address()))
@@ -127,49 +129,38 @@ static bool short_of(ssize_t r, size_t n, int flags, const struct socket_wait *w
 	       eintr_was_ours(&w->mark);
 }
 
-/* as READS; the rest of what must come all is asked for by @more, which has @done */
-#define RECEIVES(name, params, args, more, park)                              \
-	WRAPPER ssize_t name params                                           \
-	{                                                                     \
-		struct stint *s = parks();                                    \
-		struct socket_wait w;                                         \
-		size_t done = 0;                                              \
-		ssize_t r;                                                    \
-                                                                              \
-		if (unlikely(s) && (park))                                    \
-			return r;                                             \
-		if (!kthread_here())                                          \
-			return REAL(name) args;                               \
-		socket_wait(&w);                                              \
-		do                                                            \
-			r = REAL(name) args;                                  \
-		while (r < 0 && socket_again(&w, fd, SO_RCVTIMEO));           \
-		while (short_of(r, n - done, flags, &w)) {                    \
-			int saved = errno;                                    \
-                                                                              \
-			done += (size_t)r;                                    \
-			do                                                    \
-				r = REAL(recv) more;                          \
-			while (r < 0 && socket_again(&w, fd, SO_RCVTIMEO));   \
-			if (r < 0)                                            \
-				errno = saved;                                \
-		}                                                             \
-		return done && r < 0 ? (ssize_t)done : r + (ssize_t)done;     \
-	}
+/* @r came; the rest, where all must come */
+static ssize_t receive_rest(ssize_t r, int fd, void *buf, size_t n, int flags, const struct socket_wait *w)
+{
+	size_t done = 0;
 
-RECEIVES(recv, (int fd, void *buf, size_t n, int flags), (fd, buf, n, flags), (fd, (char *)buf + done, n - done, flags),
+	while (short_of(r, n - done, flags, w)) {
+		int saved = errno;
+
+		done += (size_t)r;
+		do
+			r = REAL(recv)(fd, (char *)buf + done, n - done, flags);
+		while (r < 0 && socket_again(w, fd, SO_RCVTIMEO));
+		if (r < 0)
+			errno = saved;
+	}
+	return done && r < 0 ? (ssize_t)done : r + (ssize_t)done;
+}
+
+#define RECEIVES(name, params, args, park) READS_ALL(name, params, args, park, receive_rest(r, fd, buf, n, flags, &w))
+
+RECEIVES(recv, (int fd, void *buf, size_t n, int flags), (fd, buf, n, flags),
          park_recv(s, fd, buf, n, flags, NULL, NULL, &r, caller_address()))
 RECEIVES(__recv_chk, (int fd, void *buf, size_t n, size_t size, int flags), (fd, buf, n, size, flags),
-         (fd, (char *)buf + done, n - done, flags),
          n <= size && park_recv(s, fd, buf, n, flags, NULL, NULL, &r, caller_address()))
 RECEIVES(recvfrom,
          (int fd, void *restrict buf, size_t n, int flags, struct sockaddr *restrict address, socklen_t *restrict len),
-         (fd, buf, n, flags, address, len), (fd, (char *)buf + done, n - done, flags),
+         (fd, buf, n, flags, address, len),
          park_recv(s, fd, buf, n, flags, address, len, &r, caller_address()))
 RECEIVES(__recvfrom_chk,
          (int fd, void *restrict buf, size_t n, size_t size, int flags, struct sockaddr *restrict address,
           socklen_t *restrict len),
-         (fd, buf, n, size, flags, address, len), (fd, (char *)buf + done, n - done, flags),
+         (fd, buf, n, size, flags, address, len),
          n <= size && park_recv(s, fd, buf, n, flags, address, len, &r, caller_address()))
 
 WRAPPER ssize_t getrandom(void *buf, size_t n, unsigned flags)
