@@ -4,41 +4,10 @@
 #
 # Exit status: 0 passed, 77 passed but for what needs real pictures (Debian package glmark2-data), 1 failed.
 set -u
-
-top=${top_builddir:-.}
-decode=$top/examples/decode
+program=${top_builddir:-.}/examples/decode
+. "${0%/*}/lib.sh"
 bomb=$top/examples/bomb.png
 pictures=/usr/share/glmark2/textures
-LC_ALL=C
-export LC_ALL
-
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT INT TERM
-failures=0
-
-fail() {
-	failures=$((failures + 1))
-	echo "FAIL: $*"
-	sed 's/^/    | /' "$dir/out"
-}
-
-# run ARGUMENT... - output of both streams to $dir/out, exit status to $status
-run() {
-	${STINT_RUN:-} "$decode" "$@" >"$dir/out" 2>&1
-	status=$?
-}
-
-expect_status() {
-	[ "$status" -eq "$1" ] || fail "$2: exit status $status, not $1"
-}
-
-expect_line() {
-	grep -q -e "$1" "$dir/out" || fail "$2: no line matches '$1'"
-}
-
-expect_no_leak() {
-	expect_line '^leaked: 0 bytes, 0 descriptors$' "$1"
-}
 
 # names and checksums of the completed files, from $dir/out
 checksums() {
@@ -143,15 +112,6 @@ test_bad_files() {
 	[ "$(wc -l <"$dir/out")" -eq 14 ] || fail "bad files: not one line each"
 }
 
-# expect_usage WORD ARGUMENT... - refused with status 2 and a message that names WORD
-expect_usage() {
-	word=$1
-	shift
-	run "$@"
-	expect_status 2 "decode $*"
-	grep -q -e "$word" "$dir/out" || fail "decode $*: the message does not name $word"
-}
-
 test_options() {
 	for bad in '' 0ms -5ms 5 ms 5minutes 1e400s nan inf 0.1ns 99999999999s 5msx; do
 		expect_usage --slice --slice "$bad" "$bomb"
@@ -182,5 +142,5 @@ test_options
 	test_private $pictures/nasa1.png $pictures/nasa2.png $pictures/crate-base.png $pictures/asteroid-normal-map.png
 }
 
-[ $failures -eq 0 ] || exit 1
-[ -f $pictures/asteroid-normal-map.png ] || { echo "no real pictures: install glmark2-data"; exit 77; }
+[ $failures -ne 0 ] || [ -f $pictures/asteroid-normal-map.png ] || { echo "no real pictures: install glmark2-data"; exit 77; }
+finish
