@@ -691,16 +691,19 @@ static bool write_all(struct stint *s, int fd, const struct iovec *v, int n, ssi
 {
 	struct output o = { .v = v, .n = (size_t)n };
 	struct msghdr message = { .msg_iov = (struct iovec *)v, .msg_iovlen = (size_t)n };
+	struct destination peer = { 0, NULL, 0 };
 	struct sent sent = { &message, 0 };
+	put_fn *put = n == 1 ? put_by_send : put_by_sendmsg;    /* the kernel has less to fetch */
+	void *how = n == 1 ? (void *)&peer : &sent;
 	struct transfer t;
 	long got;
 
 	begin(&t, s, fd, POLLER_OUT, caller);
 	if (!t.known || is_socket(&t)) {
 		look(&t);
-		got = put_by_sendmsg(&t, &o, &sent);
+		got = put(&t, &o, how);
 		if (got != -ENOTSOCK)
-			return put_on(&t, &o, put_by_sendmsg, &sent, got, r);
+			return put_on(&t, &o, put, how, got, r);
 		if (t.known)
 			poller_closed(fd);      /* it was closed past us, and is another one */
 		t.known = false;
