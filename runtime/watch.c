@@ -20,7 +20,8 @@
  *
  * Where there is much to do, workers switch all the time and would have looked themselves; there the watch only costs, most of all those
  * who have to wake it. So when it finds that nobody had to be kicked, and that the workers switch often, it stays away for longer, up to
- * AWAY_MAX_NS, and until no worker is in the set; and comes back at once after it had to.
+ * AWAY_MAX_NS, and until no worker is in the set; and comes back at once after it had to. It stays away as long as they do switch often
+ * and one of them has been in the set each time.
  */
 #define _GNU_SOURCE
 #define _LGPL_SOURCE
@@ -101,6 +102,20 @@ static bool often_there(void)
 	return turns * often_cycles > span * nworkers;
 }
 
+/* whether a worker has been in the set since this was last asked, and none has been at the same thread for long */
+static bool all_is_seen_to(void)
+{
+	static uint64_t slept;
+	uint64_t now = clock_now(), n = idle_slept();
+	bool looked = n != slept;
+
+	slept = n;
+	for (unsigned i = 0; i < nworkers; i++)
+		if (computes(workers[i], now))
+			return false;
+	return looked && !__atomic_load_n(&stopping, __ATOMIC_ACQUIRE);
+}
+
 /* Where the program runs under another policy of the kernel's than the default one, it knows what it wants. */
 static void ask_for_short_slices(void)
 {
@@ -157,10 +172,12 @@ static void *watch_main(void *arg)
 			away = 0;
 			continue;
 		}
-		away = away ? 2 * away : GRACE_NS;
-		if (away > AWAY_MAX_NS)
-			away = AWAY_MAX_NS;
-		pass(away);
+		do {
+			away = away ? 2 * away : GRACE_NS;
+			if (away > AWAY_MAX_NS)
+				away = AWAY_MAX_NS;
+			pass(away);
+		} while (often_there() && all_is_seen_to());
 	}
 	return NULL;
 }
