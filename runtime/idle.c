@@ -24,6 +24,7 @@
 #include "trace.h"
 
 #define LOOK_NS 20000           /* how long an idle worker looks around before it sleeps */
+#define LOOK_EVERY_NS 500       /* and how often: each look takes from the others what they are just writing to */
 #define WAKE_EVERY_NS 50000
 
 bool idle_stopping;
@@ -31,11 +32,12 @@ bool idle_stopping;
 int idle_nasleep;               /* both atomic, seq_cst with the queues */
 static int nlooking;            /* workers awake and looking for something to run */
 static uint64_t last_wake;      /* cycles; relaxed, a hint */
-static uint64_t look_cycles, wake_cycles;
+static uint64_t look_cycles, look_every_cycles, wake_cycles;
 
 void idle_setup(void)
 {
 	look_cycles = clock_cycles(LOOK_NS);
+	look_every_cycles = clock_cycles(LOOK_EVERY_NS);
 	wake_cycles = clock_cycles(WAKE_EVERY_NS);
 	idle_nasleep = nlooking = 0;
 	deadlock_setup();
@@ -141,7 +143,7 @@ static bool others_have(const struct worker *w)
 
 bool idle_look_around(struct worker *w)
 {
-	uint64_t until = clock_now() + look_cycles;
+	uint64_t now = clock_now(), until = now + look_cycles, next;
 	bool found;
 
 	if (nworkers == 1)
@@ -149,8 +151,9 @@ bool idle_look_around(struct worker *w)
 	__atomic_fetch_add(&nlooking, 1, __ATOMIC_SEQ_CST);
 	do {
 		found = called(w) || steal(w);
-		arch_relax();
-	} while (!found && clock_now() < until);
+		for (next = now + look_every_cycles; !found && (now = clock_now()) < next;)
+			arch_relax();
+	} while (!found && now < until);
 	__atomic_fetch_sub(&nlooking, 1, __ATOMIC_SEQ_CST);
 	return found;
 }
