@@ -1,6 +1,6 @@
 /*
  * thread_ticks.c - ticks come from the source that STINT_TICK names, and none is lost when other signals of the same number come in
- * between: threads that compute share a worker all the same
+ * between: threads that compute share a worker all the same. Turns last as long as was asked for, and who is alone has none that ends.
  *
  * That they come from elsewhere than the timers is seen where the kernel refuses to set one.
  */
@@ -54,12 +54,17 @@ static void *yields(void *arg)
 	return NULL;
 }
 
-static void start(const char *source, const char *policy)
+static void start_with(const char *source, const char *policy, stint_ns quantum)
 {
-	struct stint_config config = { .size = sizeof(config), .workers = 1, .policy = policy, .quantum = STINT_US(100) };
+	struct stint_config config = { .size = sizeof(config), .workers = 1, .policy = policy, .quantum = quantum };
 
 	CHECK_INT(setenv("STINT_TICK", source, 1), ==, 0);
 	CHECK_INT(stint_start(&config), ==, 0);
+}
+
+static void start(const char *source, const char *policy)
+{
+	start_with(source, policy, STINT_US(100));
 }
 
 static void stop(void)
@@ -71,17 +76,25 @@ static void stop(void)
 	CHECK_INT(err, ==, 0);
 }
 
-/* each of them gets on, more than once */
+static int64_t cpu_ns(void)
+{
+	struct timespec t;
+
+	CHECK_INT(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t), ==, 0);
+	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+/* Each of them gets on, more than once, before so much CPU time is used up; the whole process may be stopped meanwhile. */
 static bool all_go_on(int n, int64_t patience)
 {
-	int64_t end = now_ns() + patience;
+	int64_t end = cpu_ns() + patience;
 
 	for (int turn = 0; turn < 3; turn++) {
 		for (int i = 0; i < n; i++) {
 			uint64_t before = __atomic_load_n(&rounds[i], __ATOMIC_RELAXED);
 
 			while (__atomic_load_n(&rounds[i], __ATOMIC_RELAXED) == before) {
-				if (now_ns() > end)
+				if (cpu_ns() > end)
 					return false;
 				sleep_ns(100000);
 			}
@@ -146,6 +159,80 @@ static void mixed(const char *source)
 	stop();
 }
 
+/* --- how long, and how much ---------------------------------------------------------------------- */
+
+static struct stint_worker_stats stats(void)
+{
+	struct stint_worker_stats st;
+
+	CHECK_INT(stint_worker_stats(0, &st), ==, 0);
+	return st;
+}
+
+/*
+ * Never early, and, in one window at least that the machine leaves us, not eight times as long: in a span of CPU time, which
+ * stands still while others have the CPU.
+ */
+static void turns_last(const char *source, stint_ns quantum)
+{
+	int64_t end = cpu_ns() + PATIENCE;
+	stint_thread_t *t[HOGS];
+	uint64_t n;
+
+	start_with(source, "rr", quantum);
+	leave = 0;
+	for (int i = 0; i < HOGS; i++)
+		CHECK_INT(stint_thread_create(&t[i], NULL, hog, &rounds[i]), ==, 0);
+	CHECK(all_go_on(HOGS, PATIENCE));
+	do {
+		int64_t begin = now_ns(), cpu = cpu_ns();
+
+		n = stats().preemptions;
+		while (cpu_ns() - cpu < 100 * quantum)
+			sleep_ns(1000000);
+		n = stats().preemptions - n;
+		CHECK_INT(n, <=, (now_ns() - begin) / quantum + 2);
+		CHECK_INT(cpu_ns(), <, end);
+	} while (n < 100 / 8);
+	leave = 1;
+	for (int i = 0; i < HOGS; i++)
+		CHECK_INT(stint_thread_join(t[i], NULL), ==, 0);
+	stop();
+}
+
+static void *computes(void *arg)
+{
+	spin_ns(5000000);
+	return arg;
+}
+
+/* Whoever computes alone, by now, is not interrupted, in a window at least in which nothing else of ours stirs. */
+static void alone(const char *source)
+{
+	int64_t end = cpu_ns() + PATIENCE;
+	struct stint_worker_stats before, after;
+	stint_thread_t *t, *other;
+
+	start(source, "fair");
+	leave = 0;
+	CHECK_INT(stint_thread_create(&t, NULL, hog, &rounds[0]), ==, 0);
+	CHECK_INT(stint_thread_create(&other, NULL, computes, NULL), ==, 0);
+	CHECK_INT(stint_thread_join(other, NULL), ==, 0);
+	do {
+		int64_t cpu = cpu_ns();
+
+		CHECK_INT(cpu, <, end);
+		before = stats();
+		while (cpu_ns() - cpu < STINT_MS(20))
+			sleep_ns(1000000);
+		after = stats();
+	} while (after.ticks != before.ticks);
+	CHECK_INT(after.preemptions, ==, before.preemptions);
+	leave = 1;
+	CHECK_INT(stint_thread_join(t, NULL), ==, 0);
+	stop();
+}
+
 /* --- without timers ---------------------------------------------------------------------------- */
 
 static bool refuse_timers(void)
@@ -202,6 +289,11 @@ int main(void)
 	shares("timer", true);
 	shares("peer", true);
 	shares("auto", false);
+	turns_last("timer", STINT_US(200));
+	turns_last("timer", STINT_MS(4));
+	turns_last("peer", STINT_US(200));
+	alone("timer");
+	alone("peer");
 	mixed("timer");
 	for (int i = 0; i < 10; i++)
 		mixed("peer");
