@@ -27,6 +27,8 @@
  * - V steps back when one leaves that has had more than its share. Of many new tasks each would then start a little before the
  *   last one, and all would have to be searched for. So one that starts stands in line, beside the last, where that is no more
  *   than a 1024th of a quantum of its service ahead; by that much, and once, it may get less than its share.
+ * - At most 16 quanta are charged at once. A longer span is mostly one in which nobody ran: the process was stopped, or the
+ *   machine. Who happened to be running would have to wait until all others had had as much.
  * - A task that yields is not picked next when another one is ready, eligible or not: it may be waiting for
  *   that one. What it gives away so comes back to it as lag, of which one request is kept.
  *
@@ -47,6 +49,7 @@
 
 #define UNIT    20                              /* bits */
 #define LONGEST (INT64_C(1) << 36)              /* ns: about a minute */
+#define QUANTA_AT_ONCE 16
 #define FAR     (INT64_C(1) << 40)              /* base follows when it is further than this from v */
 #define DEPTH   64                              /* an AVL tree of 2^32 nodes is not deeper than 46 */
 
@@ -85,7 +88,7 @@ struct queue {
 	int64_t base;
 	int64_t total;
 	wide sum;
-	stint_ns quantum, least_request, least_turn, little;
+	stint_ns quantum, least_request, least_turn, little, most;
 	int64_t usual;                          /* a quantum in virtual time, at the normal weight */
 	uint64_t idles;                         /* times that nobody was active any more */
 };
@@ -186,8 +189,8 @@ static void charge(struct queue *q, stint_ns now)
 	if (!n || span <= 0)
 		return;
 	q->since = now;
-	if (span > LONGEST)
-		span = LONGEST;
+	if (span > q->most)
+		span = q->most;
 	advance(q, n, virtual_span(span, n->weight));
 }
 
@@ -512,6 +515,7 @@ static int init(void *rq, stint_ns quantum)
 	q->usual = virtual_span(q->quantum, STINT_WEIGHT_NORMAL);
 	q->least_turn = q->quantum / 16 ? q->quantum / 16 : 1;
 	q->little = q->quantum / 1024;
+	q->most = q->quantum < LONGEST / QUANTA_AT_ONCE ? q->quantum * QUANTA_AT_ONCE : LONGEST;
 	return 0;
 }
 

@@ -254,6 +254,25 @@ static void short_after_long(void)
 	CHECK(preempts(&q, &tasks[1], &tasks[0], now));
 }
 
+/* The process stood still for an hour. Who was running then runs again soon. */
+static void stopped_for_long(void)
+{
+	stint_ns since;
+
+	begin_with_two();
+	now += STINT_S(3600);
+	CHECK_INT(tick(&q, &tasks[0], now), ==, 0);
+	since = now;
+	do {
+		preempt(&q, task_of(q.running), now);
+		CHECK(pick_next(&q, now));
+		now += STINT_MS(1);
+	} while (task_of(q.running) == &tasks[1] && now - since < STINT_S(1));
+	CHECK(task_of(q.running) == &tasks[0]);
+	CHECK_INT(now - since, >, STINT_MS(8));
+	CHECK_INT(now - since, <, STINT_MS(20));
+}
+
 /* how far behind V, in nanoseconds at the normal weight */
 static int64_t behind(const struct stint_task *t)
 {
@@ -342,6 +361,7 @@ int main(void)
 	random_operations();
 	alone_for_long();
 	short_after_long();
+	stopped_for_long();
 	what_is_kept();
 	yields_are_not_saved();
 	return 0;
