@@ -97,6 +97,16 @@ static void received(struct job *j)
 	j->in = 0;
 }
 
+static void answered(struct job *j, int r)
+{
+	CHECK(r == 0 || r == ETIMEDOUT || r == EPIPE);
+	CHECK((r == 0) == (j->in != 0));
+	stint_preempt_disable();
+	received(j);
+	stint_preempt_enable();
+}
+
+/* One channel is closed, so all will be; what is in them still is received before that is known. */
 static void receives(struct place *p)
 {
 	struct job *j = p->job;
@@ -104,12 +114,13 @@ static void receives(struct place *p)
 
 	do {
 		r = receive_one(p, &j->in);
-		CHECK(r == 0 || r == ETIMEDOUT || r == EPIPE);
-		CHECK((r == 0) == (j->in != 0));
-		stint_preempt_disable();
-		received(j);
-		stint_preempt_enable();
+		answered(j, r);
 	} while (r != EPIPE);
+	for (int i = 0; i < CHANS; i++)
+		do {
+			r = stint_chan_recv(chans[i], &j->in);
+			answered(j, r);
+		} while (r != EPIPE);
 }
 
 /* every other of each kind */
