@@ -236,6 +236,8 @@ void runq_file_at_locked(struct worker *w, struct stint_thread *t, enum ready_op
 
 void runq_attach_locked(struct worker *w, struct stint_thread *t)
 {
+	const struct worker *from = t->worker;
+
 	if (t->policy_gen != w->policy_gen) {
 		memset(t->task.priv, 0, sizeof(t->task.priv));
 		t->policy_gen = w->policy_gen;
@@ -244,7 +246,7 @@ void runq_attach_locked(struct worker *w, struct stint_thread *t)
 	w->policy->attach(w->rq, &t->task, runq_now_locked(w));
 	w->ready++;
 	w->stats.steals++;
-	trace(w, TRACE_STEAL, t, 0, 0);
+	trace(w, TRACE_STEAL, t, from->id, 0);
 }
 
 /*

@@ -177,6 +177,16 @@ static const char *how_name(const struct trace_event *e)
 	}
 }
 
+static const char *why_name(uint64_t why)
+{
+	static const char *const names[] = {
+		[TRACE_TURN_OVER] = "turn over", [TRACE_DISPLACED] = "displaced", [TRACE_CANCELLED] = "cancelled",
+		[TRACE_OTHER_POLICY] = "other policy", [TRACE_RELIEF_OVER] = "relief over",
+	};
+
+	return names[why];
+}
+
 static void write_stretch(struct out *o, unsigned worker, const struct trace_event *run, const struct trace_event *leave)
 {
 	begin_event(o, "X", worker, run->at);
@@ -186,6 +196,8 @@ static void write_stretch(struct out *o, unsigned worker, const struct trace_eve
 	    how_name(leave));
 	if (leave->how == STATE_PAUSED)
 		put(o, ",\"for\":\"%s\"", park_reason_name(leave->reason));
+	if (leave->how == STATE_TIMED_OUT)
+		put(o, ",\"why\":\"%s\"", why_name(leave->other));
 	put(o, "}}");
 }
 

@@ -19,10 +19,12 @@ struct stint_thread;
 
 enum trace_kind { TRACE_RUN, TRACE_LEAVE, TRACE_WAKE, TRACE_SPAWN, TRACE_STEAL, TRACE_DISPLACE, TRACE_SLEEP, TRACE_AWAKE };
 
+enum trace_why { TRACE_TURN_OVER, TRACE_DISPLACED, TRACE_CANCELLED, TRACE_OTHER_POLICY, TRACE_RELIEF_OVER };
+
 struct trace_event {
 	uint64_t at;                    /* cycles */
 	uint64_t thread;                /* id; 0: none */
-	uint64_t other;                 /* by whom it was woken; from which worker it was stolen */
+	uint64_t other;                 /* by whom it was woken; from which worker it was stolen; why it was preempted */
 	uint8_t kind, how, reason;      /* how it left; what it waits for */
 	char name[21];
 };

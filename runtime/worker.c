@@ -221,6 +221,18 @@ static inline stint_ns file_leaving_locked(struct worker *w, struct stint_thread
 	return now;
 }
 
+/* in a trace: why the running thread @t is preempted */
+static enum trace_why why_preempted(struct worker *w, const struct stint_thread *t)
+{
+	if (thread_cancels(t))
+		return TRACE_CANCELLED;
+	if (w->resched || w->displaced)
+		return TRACE_DISPLACED;
+	if (w->policy_gen != replace_gen())
+		return TRACE_OTHER_POLICY;
+	return w->relief && relief_over(w) ? TRACE_RELIEF_OVER : TRACE_TURN_OVER;
+}
+
 /* in the same section as the leaving: one lock, one reading of the clock, and nobody runs whom it could displace */
 static bool file_heir_locked(struct worker *w, const struct stint_thread *t, stint_ns now)
 {
@@ -248,7 +260,8 @@ static inline __attribute__((always_inline)) const struct arch_context *leave_lo
 		s->stopped = w->now_cycles;
 	}
 	s->cpu += w->now_cycles - s->switched_in;
-	trace(w, TRACE_LEAVE, t, 0, how);
+	if (unlikely(trace_on))
+		trace_note(w, TRACE_LEAVE, t, how == STATE_TIMED_OUT ? why_preempted(w, t) : 0, how);
 	if (w->heir)
 		heir = file_heir_locked(w, t, now);
 	runq_collect_locked(w);

@@ -7,6 +7,10 @@ tool_tests = \
 TESTS += $(tool_tests)
 EXTRA_DIST += $(tool_tests)
 
+# does everything that shows in a trace
+check_PROGRAMS += tests/tools/traced
+tests_tools_traced_LDADD = libstint.la
+
 # stands still with calls and threads in every state
 check_PROGRAMS += tests/tools/standstill
 tests_tools_standstill_LDADD = libstint.la

@@ -26,6 +26,8 @@ well_formed()
 	holds 'all(.[] | select(.ph == "X"); .dur >= 0 and .args.thread > 0 and .name != "" and
 		(.args.end | IN("preempted", "yields", "waits", "ends", "cancelled")))' "$1: stretches"
 	holds 'all(.[] | select(.ph == "X" and .args.end == "waits"); .args.for != null)' "$1: what is waited for"
+	holds 'all(.[] | select(.ph == "X"); (.args.end == "preempted") == (.args.why | IN("turn over", "displaced",
+		"cancelled", "other policy", "relief over")))' "$1: why it was preempted"
 	holds '[.[] | select(.ph == "X")] | group_by(.tid) | all(.[]; sort_by(.ts) |
 		[.[:-1], .[1:]] | transpose | all(.[]; .[0].ts + .[0].dur <= .[1].ts + 0.0015))' \
 		"$1: on one worker, one thread at a time"
@@ -43,6 +45,20 @@ well_formed hogs
 holds 'any(.[]; .ph == "X" and .args.end == "preempted")' "hogs: none was preempted"
 holds '[.[] | select(.ph == "X" and .args.end == "ends") | .args.thread] | unique | length == 3' "hogs: three threads end"
 holds '[.[] | select(.ph == "M" and .name == "thread_name") | .args.name] == ["worker 0"]' "hogs: one worker"
+
+# On two workers: turns end, one that wakes up displaces, one that computes is cancelled, and who is idle takes from the other.
+STINT_WORKERS=2
+traced "$top_builddir/tests/tools/traced"
+well_formed traced
+for why in "turn over" displaced cancelled; do
+	holds "any(.[]; .args.why == \"$why\")" "traced: nobody preempted: $why"
+done
+holds 'any(.[]; .name == "displaces" and .args.thread > 0 and .args.other > 0)' "traced: nobody displaces"
+for track in 1 2; do
+	holds "[.[] | select(.name == \"steals\" and .tid == $track)] | length > 0 and
+		all(.[]; .args.thread > 0 and .args.other != $track - 1)" "traced: track $track takes from the other worker"
+done
+holds 'any(.[]; .name == "sleeps")' "traced: no worker sleeps"
 
 # Stages that wait for each other, on two.
 STINT_WORKERS=2

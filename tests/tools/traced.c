@@ -1,0 +1,74 @@
+/*
+ * traced.c - for a look at its trace: threads that take turns, displace each other when they wake up, are taken by an idle worker,
+ * and are cancelled while they compute
+ */
+#include "../test.h"
+
+#include <stint.h>
+
+#define HOGS 6
+
+static int over;
+
+static struct stint_worker_stats of(unsigned worker)
+{
+	struct stint_worker_stats stats;
+
+	CHECK_INT(stint_worker_stats(worker, &stats), ==, 0);
+	return stats;
+}
+
+static void *computes(void *arg)
+{
+	while (!__atomic_load_n(&over, __ATOMIC_ACQUIRE))
+		;
+	return arg;
+}
+
+static void *computes_for_ever(void *arg)
+{
+	for (;;)
+		__asm__ volatile("");
+	return arg;
+}
+
+/* until it has displaced somebody, once at least on any worker */
+static void *sleeps(void *arg)
+{
+	do
+		stint_thread_sleep(STINT_MS(1));
+	while (!of(0).displacements && !of(1).displacements);
+	return arg;
+}
+
+/* all in the queue of one worker, and the other one has nothing to do */
+static void *makes(void *arg)
+{
+	stint_thread_t *hogs[HOGS], *sleeper, *endless;
+
+	over = 0;
+	for (int i = 0; i < HOGS; i++)
+		CHECK_INT(stint_thread_create(&hogs[i], NULL, computes, NULL), ==, 0);
+	CHECK_INT(stint_thread_create(&sleeper, NULL, sleeps, NULL), ==, 0);
+	CHECK_INT(stint_thread_create(&endless, NULL, computes_for_ever, NULL), ==, 0);
+	CHECK_INT(stint_thread_join(sleeper, NULL), ==, 0);
+	__atomic_store_n(&over, 1, __ATOMIC_RELEASE);
+	for (int i = 0; i < HOGS; i++)
+		CHECK_INT(stint_thread_join(hogs[i], NULL), ==, 0);
+	CHECK_INT(stint_thread_cancel(endless), ==, 0);
+	CHECK_INT(stint_thread_join(endless, NULL), ==, 0);
+	return arg;
+}
+
+/* Makers begin on one worker and on the other. */
+int main(void)
+{
+	stint_thread_t *maker;
+
+	test_watchdog();
+	do {
+		CHECK_INT(stint_thread_create(&maker, NULL, makes, NULL), ==, 0);
+		CHECK_INT(stint_thread_join(maker, NULL), ==, 0);
+	} while (!of(0).steals || !of(1).steals);
+	return stint_stop();
+}
