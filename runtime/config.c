@@ -236,7 +236,7 @@ static int start_locked(const struct stint_config *config)
 		return err;
 	err = stint_policy_load(c.policy ? c.policy : "fair", &policy, reason, sizeof(reason));
 	if (err)
-		return fail(err, "%s", reason);
+		return fail(err, "%s%s", c.policy && c.policy == secure_getenv("STINT_POLICY") ? "STINT_POLICY=" : "", reason);
 	kt = kthread_get(&err);
 	if (!kt)
 		return fail(err, "stint_start: no timer: %s", strerrordesc_np(err));

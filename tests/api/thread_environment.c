@@ -176,8 +176,8 @@ int main(int argc, char **argv)
 		again("STINT_QUANTUM", bad_quanta[i], "refused", "STINT_QUANTUM");
 	for (size_t i = 0; i < sizeof(good_quanta) / sizeof(good_quanta[0]); i++)
 		again("STINT_QUANTUM", good_quanta[i], "works", NULL);
-	again("STINT_POLICY", "none-such", "refused", "none-such");
-	again("STINT_POLICY", "./none-such.so", "refused", "./none-such.so");
+	again("STINT_POLICY", "none-such", "refused", "STINT_POLICY=none-such");
+	again("STINT_POLICY", "./none-such.so", "refused", "STINT_POLICY=./none-such.so");
 	for (size_t i = 0; i < sizeof(bad_ticks) / sizeof(bad_ticks[0]); i++)
 		again("STINT_TICK", bad_ticks[i], "refused", "STINT_TICK");
 	again("STINT_TICK", "timer", "works", NULL);
