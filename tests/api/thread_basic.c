@@ -237,7 +237,7 @@ static int go_on;
 
 static void *acquires_and_sleeps(void *arg)
 {
-	void *p[10];
+	void *volatile p[10];           /* or a compiler might do without them */
 
 	for (int i = 0; i < 10; i++) {
 		p[i] = malloc(1000);
