@@ -30,17 +30,18 @@
 #define FUTEX_SLEEPS 16         /* in the state of a kernel thread's waiter: it is, or will be, in the futex */
 #define LOOKS 200               /* times that a kernel thread looks before it sleeps: about a microsecond */
 
+/* read by the script for gdb, too: not to be made into something else */
+static const char *const reason_names[PARK_REASONS] __attribute__((used)) = {
+	[PARK_MUTEX] = "a mutex", [PARK_COND] = "a condition", [PARK_RWLOCK] = "a reader-writer lock",
+	[PARK_SEM] = "a semaphore", [PARK_BARRIER] = "a barrier", [PARK_ONCE] = "a once",
+	[PARK_WAITGROUP] = "a wait group", [PARK_CHAN_SEND] = "sending on a channel",
+	[PARK_CHAN_RECV] = "receiving from a channel", [PARK_SELECT] = "a select", [PARK_JOIN] = "the end of a thread",
+	[PARK_SLEEP] = "time to pass", [PARK_FD] = "a descriptor", [PARK_OTHER] = "something",
+};
+
 const char *park_reason_name(enum park_reason reason)
 {
-	static const char *const names[PARK_REASONS] = {
-		[PARK_MUTEX] = "a mutex", [PARK_COND] = "a condition", [PARK_RWLOCK] = "a reader-writer lock",
-		[PARK_SEM] = "a semaphore", [PARK_BARRIER] = "a barrier", [PARK_ONCE] = "a once",
-		[PARK_WAITGROUP] = "a wait group", [PARK_CHAN_SEND] = "sending on a channel",
-		[PARK_CHAN_RECV] = "receiving from a channel", [PARK_SELECT] = "a select", [PARK_JOIN] = "the end of a thread",
-		[PARK_SLEEP] = "time to pass", [PARK_FD] = "a descriptor", [PARK_OTHER] = "something",
-	};
-
-	return (unsigned)reason < PARK_REASONS ? names[reason] : "something";
+	return (unsigned)reason < PARK_REASONS ? reason_names[reason] : "something";
 }
 
 /* whether @s, parked, may be stopped where it is: nothing of ours or of the program's forbids it */

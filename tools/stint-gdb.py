@@ -114,19 +114,10 @@ def kernel_thread(s):
 
 def reason(t):
     try:
-        names = static_local("park_reason_name", "names")
+        names = static_of("park_reason_name", "reason_names")
         return names[int(t["waits_for"])].string()
     except (gdb.error, gdb.GdbError):
         return "something"
-
-
-def static_local(function, name):
-    symbol = gdb.lookup_global_symbol(function)
-    block = gdb.block_for_pc(int(symbol.value().address))
-    for variable in block:
-        if variable.name == name:
-            return variable.value()
-    raise gdb.GdbError("no %s in %s()" % (name, function))
 
 
 def object_of(t):

@@ -39,12 +39,14 @@ static size_t own_blocks(void)
 static int with_own(const char *first_error)
 {
 	stint_thread_t *t[5];
+	void *volatile block;           /* or a compiler might do without it */
 	size_t blocks;
 	stint_t *call;
 
 	CHECK(!first_error);
 	blocks = own_blocks();
-	CHECK(malloc(1));
+	block = malloc(1);
+	CHECK(block);
 	CHECK_INT(own_blocks(), >, blocks);
 	call = stint_launch(allocates, NULL, STINT_S(100));
 	CHECK(call && stint_is_complete(call));
