@@ -306,7 +306,7 @@ void unpark(struct stint_waiter *w)
 		worker_ready(t, READY_WAKEUP);
 }
 
-/* The thread is filed by left() (worker.c), which follows. */
+/* The thread is filed by leave_locked() (worker.c), which follows. */
 void unpark_at_end(struct stint_waiter *w)
 {
 	struct stint_thread *t = wake(w);

@@ -234,13 +234,12 @@ static enum trace_why why_preempted(struct worker *w, const struct stint_thread 
 }
 
 /* in the same section as the leaving: one lock, one reading of the clock, and nobody runs whom it could displace */
-static bool file_heir_locked(struct worker *w, const struct stint_thread *t, stint_ns now)
+static void file_heir_locked(struct worker *w, const struct stint_thread *t, stint_ns now)
 {
 	struct stint_thread *heir = w->heir;
 
 	w->heir = NULL;
 	runq_file_at_locked(w, heir, READY_WAKEUP, now, t->task.id);
-	return true;
 }
 
 /* the running thread @t leaves as @how says: what to switch to, and whether nobody has been switched away from there before */
@@ -249,7 +248,7 @@ static inline __attribute__((always_inline)) const struct arch_context *leave_lo
 {
 	struct stint *s = stint_of(t);
 	struct stint_thread *next;
-	bool heir = false;
+	bool heir = w->heir != NULL;
 	stint_ns now;
 
 	*starts = true;
@@ -262,8 +261,8 @@ static inline __attribute__((always_inline)) const struct arch_context *leave_lo
 	s->cpu += w->now_cycles - s->switched_in;
 	if (unlikely(trace_on))
 		trace_note(w, TRACE_LEAVE, t, how == STATE_TIMED_OUT ? why_preempted(w, t) : 0, how);
-	if (w->heir)
-		heir = file_heir_locked(w, t, now);
+	if (heir)
+		file_heir_locked(w, t, now);
 	runq_collect_locked(w);
 	if (unlikely(replace_locked(w)))
 		now = runq_now_locked(w);
