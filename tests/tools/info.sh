@@ -2,7 +2,10 @@
 # info.sh - stint info tells what comes of the environment, for calls and for threads, or why it does not work
 . "${0%/*}/../build/lib.sh"
 
-stint="$STINT_RUN $top_builddir/stint"
+stint()
+{
+	$STINT_RUN "$top_builddir/stint" "$@"
+}
 unset STINT_WORKERS STINT_POLICY STINT_QUANTUM STINT_TRACE STINT_TICK STINT_SIGNAL STINT_STACK
 
 # info STATUS [VARIABLE=VALUE]...
@@ -10,7 +13,7 @@ info()
 {
 	expected=$1
 	shift
-	env "$@" $stint info >"$work/out" 2>&1
+	env "$@" $STINT_RUN "$top_builddir/stint" info >"$work/out" 2>&1
 	status=$?
 	[ $status = "$expected" ] || error "$*: status $status: $(cat "$work/out")"
 }
@@ -54,6 +57,6 @@ info 1 STINT_SIGNAL=KILL
 line calls 'do not work: .*KILL.*'
 grep -q '^threads' "$work/out" && error "threads although calls do not work"
 
-$stint info more >"$work/out" 2>&1
+stint info more >"$work/out" 2>&1
 [ $? = 2 ] || error "an argument too many is taken"
 finish
