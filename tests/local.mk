@@ -99,6 +99,7 @@ endif
 stress_tests = \
 	tests/stress/chan \
 	tests/stress/hammer \
+	tests/stress/join \
 	tests/stress/limit \
 	tests/stress/ownership \
 	tests/stress/sched \
@@ -256,6 +257,9 @@ EXTRA_DIST += tests/interpose/programs.sh
 tests_stress_chan_LDADD = libstint.la
 tests_stress_sync_LDADD = libstint.la
 tests_stress_hammer_LDADD = libstint.la
+tests_stress_join_CPPFLAGS = $(CORE_CPPFLAGS)
+tests_stress_join_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)
+tests_stress_join_LDADD = $(CORE_OBJECTS)
 tests_stress_limit_CPPFLAGS = $(CORE_CPPFLAGS)
 tests_stress_limit_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)
 tests_stress_limit_LDADD = $(CORE_OBJECTS)
