@@ -7,15 +7,21 @@
  *
  * At the end of the process the workers still run: trace_on is cleared first, and what one of them is noting just then may be
  * half written; the last event of a ring may be nonsense, and is left out.
+ *
+ * What cannot be written is said on standard error, when nobody is left who could be given an error. The signal that the kernel may
+ * send with it is kept from the program, which has not written anything.
  */
 #define _GNU_SOURCE
 #include "trace.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "park.h"
@@ -28,15 +34,17 @@
 bool trace_on;
 
 static int fd = -1;
+static char path[256];                  /* of fd, for who reads a message */
 static uint64_t begin;
 
-int trace_open(const char *path)
+int trace_open(const char *name)
 {
-	long r = sys_raw(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	long r = sys_raw(SYS_openat, AT_FDCWD, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 
 	if (r < 0)
 		return (int)-r;
 	fd = (int)r;
+	snprintf(path, sizeof(path), "%s", name);
 	begin = clock_now();
 	trace_on = true;
 	return 0;
@@ -91,7 +99,8 @@ void trace_note(struct worker *w, enum trace_kind kind, const struct stint_threa
 struct out {
 	char *buffer;
 	size_t n;
-	bool failed;
+	size_t written;         /* bytes */
+	int err;                /* then nothing more is written */
 	bool any;               /* an event has been written: a comma comes before the next */
 };
 
@@ -100,13 +109,14 @@ static void flush(struct out *o)
 	size_t done = 0;
 	long r;
 
-	while (done < o->n && !o->failed) {
+	while (done < o->n && !o->err) {
 		r = sys_raw(SYS_write, fd, o->buffer + done, o->n - done, 0);
 		if (r > 0)
 			done += (size_t)r;
 		else if (r != -EINTR)
-			o->failed = true;
+			o->err = r ? (int)-r : EIO;
 	}
+	o->written += done;
 	o->n = 0;
 }
 
@@ -256,27 +266,64 @@ static void write_ring(struct out *o, const struct worker *w)
 	}
 }
 
+static void write_all(struct out *o)
+{
+	put(o, "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n");
+	begin_event(o, "M", 0, begin);
+	put(o, ",\"name\":\"process_name\",\"args\":{\"name\":\"stint\"}}");
+	for (unsigned i = 0; i < nworkers; i++)
+		if (workers[i]->trace.events)
+			write_ring(o, workers[i]);
+	put(o, "\n]}\n");
+	flush(o);
+}
+
+/* with what a write that fails may send, a file that becomes too long or a reader that is gone, taken back */
+static void write_without_signals(struct out *o)
+{
+	const uint64_t ours = UINT64_C(1) << (SIGXFSZ - 1) | UINT64_C(1) << (SIGPIPE - 1);
+	const struct timespec none = { 0, 0 };
+	uint64_t mask;
+
+	sys_raw(SYS_rt_sigprocmask, SIG_BLOCK, &ours, &mask, sizeof(mask));
+	write_all(o);
+	if (o->err == EFBIG || o->err == EPIPE)
+		sys_raw(SYS_rt_sigtimedwait, &ours, NULL, &none, sizeof(ours));
+	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof(mask));
+}
+
+static void report(const struct out *o)
+{
+	bool full = o->err == ENOSPC || o->err == EDQUOT || o->err == EFBIG;
+	char text[512];
+	int n = snprintf(text, sizeof(text), "stint: STINT_TRACE=%s: the trace is not whole, it breaks off after %zu bytes: %s. %s.\n",
+	                 path, o->written, strerrordesc_np(o->err),
+	                 full ? "Make room for it, or give a file elsewhere" : "Give another file");
+
+	sys_raw(SYS_write, STDERR_FILENO, text, n, 0);
+}
+
 void trace_write(void)
 {
 	struct out o = { .n = 0 };
+	long r;
 
 	if (fd < 0)
 		return;
 	trace_on = false;
 	o.buffer = sys_mmap(BUFFER, 0);
 	if (o.buffer) {
-		put(&o, "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n");
-		begin_event(&o, "M", 0, begin);
-		put(&o, ",\"name\":\"process_name\",\"args\":{\"name\":\"stint\"}}");
-		for (unsigned i = 0; i < nworkers; i++)
-			if (workers[i]->trace.events)
-				write_ring(&o, workers[i]);
-		put(&o, "\n]}\n");
-		flush(&o);
+		write_without_signals(&o);
 		sys_munmap(o.buffer, BUFFER);
+	} else {
+		o.err = ENOMEM;
 	}
-	sys_raw(SYS_close, fd, 0, 0, 0);
+	r = sys_raw(SYS_close, fd, 0, 0, 0);
 	fd = -1;
+	if (r < 0 && !o.err)            /* some file systems say it only now */
+		o.err = (int)-r;
+	if (o.err)
+		report(&o);
 }
 
 /* A process that ends without stint_stop() has a trace all the same; one that is killed has none. */

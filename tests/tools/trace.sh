@@ -77,6 +77,27 @@ traced "$top_builddir/examples/04-pipeline" --depth 0 --splitters 1 --counters 1
 events=$(wc -l <"$trace")
 [ "$events" -gt 30000 ] && [ "$events" -le 140000 ] || error "$events events of many"
 
+# A trace that cannot be written, or not to its end: it is said once, with the reason, and the program has ended as it would.
+# breaks_off FILE WHY COMMAND...
+breaks_off()
+{
+	file=$1 why=$2
+	shift 2
+	STINT_TRACE=$file timeout 60 "$@" >"$work/out" 2>"$work/messages" || error "trace to $file: status $?: $(cat "$work/messages")"
+	[ "$(wc -l <"$work/messages")" -eq 1 ] && grep -q "^stint: STINT_TRACE=$file: .*$why\. [MG]" "$work/messages" ||
+		error "trace to $file: $(cat "$work/messages")"
+}
+
+head -n 1000 "$work/text" >"$work/some"
+pipeline="$top_builddir/examples/04-pipeline"
+breaks_off /dev/full "after 0 bytes: No space left on device" $STINT_RUN "$pipeline" "$work/some"
+breaks_off "$trace" "after 8192 bytes: File too large" sh -c 'ulimit -f 16 && "$@"' sh $STINT_RUN "$pipeline" "$work/some"
+[ "$(wc -c <"$trace")" -eq 8192 ] || error "$(wc -c <"$trace") bytes of a trace that may have 8192"
+mkfifo "$work/fifo"
+: <"$work/fifo" &
+breaks_off "$work/fifo" "Broken pipe" $STINT_RUN "$pipeline" "$work/some"
+wait
+
 STINT_TRACE=/no/such/directory/trace.json timeout 60 $STINT_RUN "$top_builddir/examples/04-pipeline" "$work/text" >"$work/out" 2>&1 &&
 	error "a file that cannot be made: status 0"
 grep -q 'STINT_TRACE=/no/such/directory/trace.json' "$work/out" || error "a file that cannot be made: $(cat "$work/out")"
