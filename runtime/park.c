@@ -36,7 +36,8 @@ static const char *const reason_names[PARK_REASONS] __attribute__((used)) = {
 	[PARK_SEM] = "a semaphore", [PARK_BARRIER] = "a barrier", [PARK_ONCE] = "a once",
 	[PARK_WAITGROUP] = "a wait group", [PARK_CHAN_SEND] = "sending on a channel",
 	[PARK_CHAN_RECV] = "receiving from a channel", [PARK_SELECT] = "a select", [PARK_JOIN] = "the end of a thread",
-	[PARK_SLEEP] = "time to pass", [PARK_FD] = "a descriptor", [PARK_OTHER] = "something",
+	[PARK_SLEEP] = "time to pass", [PARK_SLEEP_EVER] = "a cancel, in a sleep without end", [PARK_FD] = "a descriptor",
+	[PARK_OTHER] = "something",
 };
 
 const char *park_reason_name(enum park_reason reason)

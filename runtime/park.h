@@ -39,7 +39,7 @@ struct stint_thread;
 /* what somebody waits for, for diagnoses */
 enum park_reason {
 	PARK_MUTEX, PARK_COND, PARK_RWLOCK, PARK_SEM, PARK_BARRIER, PARK_ONCE, PARK_WAITGROUP, PARK_CHAN_SEND,
-	PARK_CHAN_RECV, PARK_SELECT, PARK_JOIN, PARK_SLEEP, PARK_FD, PARK_OTHER,
+	PARK_CHAN_RECV, PARK_SELECT, PARK_JOIN, PARK_SLEEP, PARK_SLEEP_EVER, PARK_FD, PARK_OTHER,
 	PARK_REASONS
 };
 const char *park_reason_name(enum park_reason reason);

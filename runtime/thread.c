@@ -501,7 +501,7 @@ int thread_sleep_until(struct stint *s, uint64_t deadline)
 {
 	struct stint_waiter w;
 
-	waiter_init(&w, s, PARK_SLEEP, NULL);
+	waiter_init(&w, s, deadline == NEVER ? PARK_SLEEP_EVER : PARK_SLEEP, NULL);
 	return park(s, &w, deadline);
 }
 

@@ -109,6 +109,20 @@ static void nobody_sends(void)
 	stint_chan_free(c);
 }
 
+static void *sleeps_for_ever(void *arg)
+{
+	stint_thread_sleep(STINT_FOREVER);
+	return arg;
+}
+
+static void nobody_cancels(void)
+{
+	stint_thread_t *t = made("sleeper", sleeps_for_ever, NULL);
+
+	CHECK_INT(stint_thread_join(t, NULL), ==, EDEADLK);
+	end(t);
+}
+
 /* --- what is none ------------------------------------------------------------------------------ */
 
 static stint_chan_t *chan;
@@ -182,6 +196,12 @@ static void none(void)
 	CHECK_INT(stint_thread_join(t, NULL), ==, 0);
 }
 
+static void stop(void)
+{
+	while (stint_stop() == EBUSY)
+		sleep_ns(100000);
+}
+
 static void with(unsigned workers)
 {
 	struct stint_config config = { .size = sizeof(config), .workers = workers };
@@ -198,14 +218,16 @@ static void with(unsigned workers)
 	says("waits for the end of thread");
 	CHECK(strstr(said, "all threads wait") == strstr(said, "stint:") + 7);
 	CHECK(!strstr(strstr(said, "all threads") + 5, "all threads")); /* once */
-	while (stint_stop() == EBUSY)
-		sleep_ns(100000);
+	stop();
 	CHECK_INT(stint_start(&config), ==, 0);
 	hear(nobody_sends);
 	says("\"receiver\" waits for receiving from a channel");
 	says("\"joiner\" waits for the end of thread");
-	while (stint_stop() == EBUSY)
-		sleep_ns(100000);
+	stop();
+	CHECK_INT(stint_start(&config), ==, 0);
+	hear(nobody_cancels);
+	says("\"sleeper\" waits for a cancel, in a sleep without end\n");
+	stop();
 }
 
 int main(void)
