@@ -25,6 +25,7 @@
 
 #include <stint.h>
 
+#include "attr.h"
 #include "call.h"
 #include "checker.h"
 #include "clock.h"
@@ -383,16 +384,12 @@ stint_t *stint_launch(stint_fn *fn, void *arg, stint_ns timeout)
 	return launch_checked(NULL, fn, arg, timeout, caller_address());
 }
 
-/* fields beyond those we know must be 0: a newer program asks an older library for something */
 static int check_attr(const struct stint_attr *attr)
 {
-	const unsigned char *p = (const unsigned char *)attr;
+	int err = attr_check(attr, sizeof(*attr), sizeof(*attr));
 
-	if (attr->size < sizeof(*attr))
-		return EINVAL;
-	for (size_t i = sizeof(*attr); i < attr->size; i++)
-		if (p[i])
-			return E2BIG;
+	if (err)
+		return err;
 	if (attr->flags)
 		return EINVAL;
 	if (attr->stack_size && (attr->stack_size < ARCH_PAGE_SIZE || attr->stack_size > STACK_SIZE_MAX))

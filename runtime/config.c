@@ -21,6 +21,7 @@
 
 #include <stint.h>
 
+#include "attr.h"
 #include "cpus.h"
 #include "deadlock.h"
 #include "init.h"
@@ -129,13 +130,12 @@ static int read_environment(struct stint_config *c)
 
 static int check(const struct stint_config *c)
 {
-	const unsigned char *p = (const unsigned char *)c;
+	int err = attr_check(c, sizeof(*c), sizeof(*c));
 
-	if (c->size < sizeof(*c))
-		return fail(EINVAL, "stint_start: size is %zu, less than that of struct stint_config", c->size);
-	for (size_t i = sizeof(*c); i < c->size; i++)
-		if (p[i])
-			return fail(E2BIG, "stint_start: the program sets fields that this version of stint does not know");
+	if (err == EINVAL)
+		return fail(err, "stint_start: size is %zu, less than that of struct stint_config", c->size);
+	if (err)
+		return fail(err, "stint_start: the program sets fields that this version of stint does not know");
 	if (c->workers > WORKERS_MAX)
 		return fail(EINVAL, "stint_start: %u workers; there can be up to %d", c->workers, WORKERS_MAX);
 	if (c->quantum && (c->quantum < QUANTUM_MIN || c->quantum > QUANTUM_MAX))

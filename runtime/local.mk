@@ -32,12 +32,14 @@ libstint_core_la_SOURCES = \
 	runtime/arch/x86_64/unwind.c \
 	runtime/arch/x86_64/unwind.h \
 	runtime/arch/x86_64/vfork.S \
+	runtime/attr.h \
 	runtime/call.c \
 	runtime/call.h \
 	runtime/checker.h \
 	runtime/fiber.h \
 	runtime/clock.c \
 	runtime/clock.h \
+	runtime/complaint.h \
 	runtime/config.c \
 	runtime/config.h \
 	runtime/context.h \

@@ -8,12 +8,13 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <stint/sched.h>
 
+#include "attr.h"
+#include "complaint.h"
 #include "preempt.h"
 #include "sys.h"
 #include "tcb.h"
@@ -21,23 +22,6 @@
 #define FIRST_SIZE  (offsetof(struct stint_policy, balance) + sizeof(void *))   /* of the first version */
 #define LARGEST_RQ  ((size_t)1 << 30)
 #define KNOWN_FLAGS (STINT_POLICY_TIMED | STINT_POLICY_EAGER)
-
-struct complaint {
-	char *text;             /* may be NULL */
-	size_t size;
-};
-
-static int __attribute__((format(printf, 3, 4))) fail(struct complaint *why, int err, const char *format, ...)
-{
-	va_list ap;
-
-	if (why->text && why->size) {
-		va_start(ap, format);
-		vsnprintf(why->text, why->size, format, ap);
-		va_end(ap);
-	}
-	return err;
-}
 
 /* the first operation that must be there and is not, or NULL */
 static const char *missing(const struct stint_policy *p)
@@ -48,29 +32,22 @@ static const char *missing(const struct stint_policy *p)
 	       !p->preempt ? "preempt" : !p->yield ? "yield" : !p->balance ? "balance" : NULL;
 }
 
-static bool all_zero(const char *from, size_t n)
-{
-	while (n && !*from) {
-		from++;
-		n--;
-	}
-	return n == 0;
-}
-
 static int check(const struct stint_policy *p, const char *which, struct complaint *why)
 {
-	if (p->size < FIRST_SIZE)
-		return fail(why, EINVAL, "%s: its stint_policy has size %zu, which is too little", which, p->size);
-	if (p->size > sizeof(*p) && !all_zero((const char *)p + sizeof(*p), p->size - sizeof(*p)))
-		return fail(why, ENOTSUP, "%s: it was made for a later version of stint", which);
+	int err = attr_check(p, FIRST_SIZE, sizeof(*p));
+
+	if (err == EINVAL)
+		return complain(why, err, "%s: its stint_policy has size %zu, which is too little", which, p->size);
+	if (err)
+		return complain(why, ENOTSUP, "%s: it was made for a later version of stint", which);
 	if (p->flags & ~KNOWN_FLAGS)
-		return fail(why, ENOTSUP, "%s: its flags %#x are not known to this version of stint", which, p->flags);
+		return complain(why, ENOTSUP, "%s: its flags %#x are not known to this version of stint", which, p->flags);
 	if (!p->name || !*p->name)
-		return fail(why, EINVAL, "%s: its policy has no name", which);
+		return complain(why, EINVAL, "%s: its policy has no name", which);
 	if (p->rq_size > LARGEST_RQ)
-		return fail(why, EINVAL, "%s: its run queue of %zu bytes is too large", which, p->rq_size);
+		return complain(why, EINVAL, "%s: its run queue of %zu bytes is too large", which, p->rq_size);
 	if (missing(p))
-		return fail(why, EINVAL, "%s: its policy lacks the operation %s", which, missing(p));
+		return complain(why, EINVAL, "%s: its policy lacks the operation %s", which, missing(p));
 	return 0;
 }
 
@@ -82,15 +59,15 @@ static int load(const char *path, const struct stint_policy **policy, struct com
 	int err;
 
 	if (!sys.dlopen && sys_init())
-		return fail(why, ENOENT, "this C library lacks functions that stint needs");
+		return complain(why, ENOENT, "this C library lacks functions that stint needs");
 	h = sys.dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (!h) {
 		reason = dlerror();
-		return fail(why, ENOENT, "%s", reason ? reason : path);
+		return complain(why, ENOENT, "%s", reason ? reason : path);
 	}
 	tcb_modules_changed();
 	p = dlsym(h, "stint_policy");
-	err = p ? check(p, path, why) : fail(why, EINVAL, "%s: it defines no stint_policy", path);
+	err = p ? check(p, path, why) : complain(why, EINVAL, "%s: it defines no stint_policy", path);
 	if (err) {
 		sys.dlclose(h);
 		tcb_modules_changed();
@@ -110,7 +87,7 @@ static int find(const char *name, const struct stint_policy **policy, struct com
 			return 0;
 		}
 	}
-	return fail(why, ENOENT, "%s: no such policy; a plug-in is named by a path with a slash", name);
+	return complain(why, ENOENT, "%s: no such policy; a plug-in is named by a path with a slash", name);
 }
 
 int stint_policy_load(const char *which, const struct stint_policy **policy, char *text, size_t size)
@@ -120,7 +97,7 @@ int stint_policy_load(const char *which, const struct stint_policy **policy, cha
 	int err, saved = errno;
 
 	if (!which || !policy)
-		return fail(&why, EINVAL, "no policy was asked for");
+		return complain(&why, EINVAL, "no policy was asked for");
 	if (s)
 		preempt_disable(s);
 	err = strchr(which, '/') ? load(which, policy, &why) : find(which, policy, &why);

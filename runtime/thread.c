@@ -17,6 +17,7 @@
 
 #include <stint.h>
 
+#include "attr.h"
 #include "call.h"
 #include "checker.h"
 #include "clock.h"
@@ -182,13 +183,10 @@ bool thread_divert(struct stint *s)
 
 static int check_attr(const struct stint_thread_attr *attr)
 {
-	const unsigned char *p = (const unsigned char *)attr;
+	int err = attr_check(attr, sizeof(*attr), sizeof(*attr));
 
-	if (attr->size < sizeof(*attr))
-		return EINVAL;
-	for (size_t i = sizeof(*attr); i < attr->size; i++)
-		if (p[i])
-			return E2BIG;
+	if (err)
+		return err;
 	if (attr->stack_size && (attr->stack_size < ARCH_PAGE_SIZE || attr->stack_size > STACK_SIZE_MAX))
 		return EINVAL;
 	if (attr->weight && (attr->weight < STINT_WEIGHT_MIN || attr->weight > STINT_WEIGHT_MAX))

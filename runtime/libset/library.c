@@ -14,7 +14,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -26,18 +25,6 @@
 
 struct library *libraries[TABLE_LIBRARIES];
 unsigned nlibraries;
-
-int complain(struct complaint *why, int err, const char *format, ...)
-{
-	va_list ap;
-
-	if (why->text && why->size) {
-		va_start(ap, format);
-		vsnprintf(why->text, why->size, format, ap);
-		va_end(ap);
-	}
-	return err;
-}
 
 static const char *base_name(const char *path)
 {

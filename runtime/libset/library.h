@@ -9,16 +9,10 @@
 
 #include <sys/types.h>
 
+#include "../complaint.h"
 #include "elf-file.h"
 #include "image.h"
 #include "table.h"
-
-/* an explanation for whoever asked; text may be NULL */
-struct complaint {
-	char *text;
-	size_t size;
-};
-int complain(struct complaint *why, int err, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #define NO_LIBRARY UINT8_MAX
 

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "../attr.h"
 #include "../clock.h"
 #include "../init.h"
 #include "../preempt.h"
@@ -301,18 +302,12 @@ static void do_open(void *arg)
 	__atomic_store_n(&o->set->state, SET_OPEN, __ATOMIC_RELEASE);
 }
 
-/* fields beyond those we know must be 0: a newer program asks an older library for something */
 static int read_attr(const struct stint_libset_attr *attr, struct opening *o)
 {
-	const unsigned char *p = (const unsigned char *)attr;
+	int err = attr ? attr_check(attr, FIRST_SIZE, sizeof(*attr)) : 0;
 
-	if (!attr)
-		return 0;
-	if (attr->size < FIRST_SIZE)
-		return EINVAL;
-	for (size_t i = sizeof(*attr); i < attr->size; i++)
-		if (p[i])
-			return E2BIG;
+	if (err || !attr)
+		return err;
 	o->attr = *attr;
 	o->why = (struct complaint){ attr->why, attr->why_size };
 	if ((attr->flags & ~(unsigned)KNOWN_FLAGS) || attr->backend < STINT_LIBSET_AUTO ||

@@ -11,7 +11,7 @@ layer()
 {
 	case $1 in
 	runtime/arch/* | runtime/private.h | runtime/interpose/table.def) echo 0 ;;
-	runtime/sys.* | runtime/clock.* | runtime/settings.* | runtime/text.* | runtime/checker.h | runtime/fiber.h | runtime/spin.* | runtime/cpus.*) echo 1 ;;
+	runtime/attr.h | runtime/complaint.h | runtime/sys.* | runtime/clock.* | runtime/settings.* | runtime/text.* | runtime/checker.h | runtime/fiber.h | runtime/spin.* | runtime/cpus.*) echo 1 ;;
 	runtime/libset/image.* | runtime/libset/elf-file.*) echo 1 ;;
 	runtime/context.h | runtime/kthread.h | runtime/ledger-types.h | runtime/timers.*) echo 2 ;;
 	runtime/ledger*) echo 3 ;;
