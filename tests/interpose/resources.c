@@ -3,7 +3,7 @@
  * closed wrongly; a call that waits for a resource can be stopped and cancelled there; a handler of the program
  * still interrupts waits
  */
-#include "../test.h"
+#include "calls.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -32,26 +32,6 @@ static int is_mapped(void *p)
 	unsigned char vec;
 
 	return mincore(p, PAGE, &vec) == 0;
-}
-
-/* run @fn until it pauses, then cancel it */
-static void cancelled(stint_fn *fn, void *arg)
-{
-	stint_t *s = stint_launch(fn, arg, STINT_S(100));
-
-	CHECK(s);
-	CHECK_INT(stint_state(s), ==, STINT_PAUSED);
-	CHECK_INT(stint_cancel(s), ==, 0);
-	stint_free(s);
-}
-
-static void completes(stint_fn *fn, void *arg)
-{
-	stint_t *s = stint_launch(fn, arg, STINT_S(100));
-
-	CHECK(s);
-	CHECK_INT(stint_state(s), ==, STINT_COMPLETE);
-	stint_free(s);
 }
 
 /* --- descriptors ------------------------------------------------------------------------------- */

@@ -2,7 +2,7 @@
  * variants.c - no other name of a function leads past its wrapper: what is acquired by way of it goes with the call,
  * handlers and masks set in older ways keep to the rules, and what a thread asks the kernel about itself is answered
  */
-#include "../test.h"
+#include "calls.h"
 
 #include <argz.h>
 #include <err.h>
@@ -30,26 +30,6 @@ void *__libc_realloc(void *p, size_t n);
 void *__libc_memalign(size_t align, size_t n);
 void __libc_free(void *p);
 sighandler_t bsd_signal(int signo, sighandler_t fn);
-
-/* run @fn until it pauses, then cancel it */
-static void cancelled(stint_fn *fn, void *arg)
-{
-	stint_t *s = stint_launch(fn, arg, STINT_S(100));
-
-	CHECK(s);
-	CHECK_INT(stint_state(s), ==, STINT_PAUSED);
-	CHECK_INT(stint_cancel(s), ==, 0);
-	stint_free(s);
-}
-
-static void completes(stint_fn *fn, void *arg)
-{
-	stint_t *s = stint_launch(fn, arg, STINT_S(100));
-
-	CHECK(s);
-	CHECK_INT(stint_state(s), ==, STINT_COMPLETE);
-	stint_free(s);
-}
 
 /* --- what a cancelled call gives back ---------------------------------------------------------- */
 
