@@ -110,7 +110,7 @@ bench_load_SOURCES = \
 bench_load_CPPFLAGS = -D_GNU_SOURCE
 bench_load_LDADD = -lm
 
-http_sources = bench/peers/http.c bench/peers/http.h
+http_sources = bench/peers/http.c bench/peers/http.h examples/burn.c examples/burn.h
 bench_peers_httpd_nptl_SOURCES = bench/peers/httpd-threads.c $(http_sources)
 bench_peers_httpd_nptl_CPPFLAGS = -D_GNU_SOURCE
 bench_peers_httpd_stint_SOURCES = bench/peers/httpd-threads.c $(http_sources)

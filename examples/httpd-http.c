@@ -18,6 +18,7 @@
 
 #include <stint.h>
 
+#include "burn.h"
 #include "httpd.h"
 
 #define LONGEST_TARGET 1024
@@ -39,9 +40,6 @@ struct exchange {
 	char out[8192];
 	char in[8192];
 };
-
-static uint64_t turns_per_ms;
-static _Atomic uint64_t checksum;       /* so that the work has a purpose */
 
 int64_t httpd_clock(void)
 {
@@ -100,46 +98,7 @@ static void answer_hello(struct exchange *x)
 		answer(x, "200 OK", "Hello, World!");
 }
 
-static uint64_t work(uint64_t turns)
-{
-	uint64_t x = turns | 1;
-
-	while (turns-- > 0) {
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
-	}
-	return x;
-}
-
-static int64_t cpu_time(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return STINT_S(t.tv_sec) + t.tv_nsec;
-}
-
-/* The best of a few: one disturbance here would make every burn too short. */
-void httpd_calibrate(void)
-{
-	const uint64_t turns = 500000;
-	int64_t best = INT64_MAX;
-
-	for (int i = 0; i < 9; i++) {
-		int64_t span = cpu_time();
-		checksum += work(turns);
-		span = cpu_time() - span;
-		if (span < best)
-			best = span;
-	}
-	turns_per_ms = turns * 1000000 / (uint64_t)(best > 0 ? best : 1);
-}
-
-/*
- * A request that takes long. It does not know that others wait, and need not. What it takes is an amount of work, not a span
- * of time: stopping it again and again does not make it less.
- */
+/* A request that takes long. It does not know that others wait, and need not. */
 static void answer_burn(struct exchange *x, const char *query)
 {
 	char body[64], *end = NULL;
@@ -152,7 +111,7 @@ static void answer_burn(struct exchange *x, const char *query)
 		return;
 	}
 	flush(x);               /* what came before need not wait for it */
-	checksum += work(turns_per_ms * us / 1000);
+	burn(us);
 	snprintf(body, sizeof body, "burned %lu us\n", us);
 	answer(x, "200 OK", body);
 }

@@ -23,6 +23,7 @@
 #include <stint.h>
 
 #include "args.h"
+#include "burn.h"
 #include "httpd.h"
 
 struct connection {
@@ -262,7 +263,7 @@ int main(int argc, char **argv)
 	err = listen_on(&s);
 	if (err)
 		return failed("cannot listen", err);
-	httpd_calibrate();
+	burn_calibrate();
 	s.stats.started = httpd_clock();
 	err = stint_thread_create(&acceptor, NULL, accept_main, &s);
 	if (!err)

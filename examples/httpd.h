@@ -20,7 +20,4 @@ void httpd_serve(int fd, struct httpd_stats *stats, _Atomic unsigned *active, co
 
 int64_t httpd_clock(void);
 
-/* once, before: how much work is a millisecond's? */
-void httpd_calibrate(void);
-
 #endif

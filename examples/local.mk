@@ -56,6 +56,8 @@ TESTS += \
 if HAVE_HTTP_PARSER
 check_PROGRAMS += examples/httpd
 examples_httpd_SOURCES = \
+	examples/burn.c \
+	examples/burn.h \
 	examples/httpd-http.c \
 	examples/httpd.c \
 	examples/httpd.h \

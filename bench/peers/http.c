@@ -11,51 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
-static uint64_t turns_per_ms;
-static volatile uint64_t sink;
-
-static uint64_t spin(uint64_t turns)
-{
-	uint64_t x = turns | 1;
-
-	while (turns-- > 0) {
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
-	}
-	return x;
-}
-
-static uint64_t cpu_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
-/* The best of a few: one disturbance here would make every burn too short. */
-void http_calibrate(void)
-{
-	uint64_t turns = 1000000, best = UINT64_MAX, span;
-	int i;
-
-	for (i = 0; i < 9; i++) {
-		span = cpu_ns();
-		sink = spin(turns);
-		span = cpu_ns() - span;
-		if (span < best)
-			best = span;
-	}
-	turns_per_ms = turns * 1000000 / (best ? best : 1);
-}
-
-static void burn(unsigned long us)
-{
-	sink = spin(turns_per_ms * us / 1000);
-}
+#include "../../examples/burn.h"
 
 int http_answer(struct http_in *in, char *out)
 {
@@ -100,6 +57,6 @@ int http_listen(int argc, char **argv)
 	}
 	printf("%u\n", ntohs(address.sin_port));
 	fflush(stdout);
-	http_calibrate();
+	burn_calibrate();
 	return fd;
 }

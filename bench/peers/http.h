@@ -1,8 +1,8 @@
 /*
  * http.h - what the HTTP servers of bench/ have in common: everything but waiting
  *
- * GET of any path is answered with 13 bytes; of /burn?us=N after N microseconds' worth of work. The work is an
- * amount measured at start and not a span of time: a server that is stopped in the middle of it does no less of it.
+ * GET of any path is answered with 13 bytes; of /burn?us=N after N microseconds' worth of work, the same as in the server among
+ * the examples (burn.h there).
  */
 #ifndef STINT_BENCH_HTTP_H
 #define STINT_BENCH_HTTP_H
@@ -16,8 +16,6 @@ struct http_in {
 	size_t have;
 	char bytes[HTTP_IN];
 };
-
-void http_calibrate(void);              /* once, before threads are made */
 
 /*
  * Of what is in @in, take one request and do what it asks; its answer into @out. The answer's length; 0: the request is
