@@ -91,12 +91,11 @@ struct cleanup_block {
 struct stint {
 	/* touched by every switch and tick */
 	struct arch_context ctx;        /* where it continues, while stopped */
-	struct arch_context ret;        /* where its caller continues, while it runs */
 	struct kthread *kt;             /* the kernel thread that runs it */
-	struct stint *parent;           /* the call that launched or resumed it, while it runs */
 	struct stint *inner;            /* the call in it that was running when the chain was stopped */
-	uint64_t deadline;              /* its own, in cycles */
 	uint64_t eff;                   /* the earliest of its own and those around it */
+	struct stint *parent;           /* the call that launched or resumed it, while it runs */
+	uint64_t deadline;              /* its own, in cycles */
 	int depth;                      /* preemption is disabled while > 0 */
 	int user_depth;                 /* of these, by stint_preempt_disable() */
 	bool pending;                   /* a deadline passed meanwhile: to be taken when depth returns to 0 */
@@ -110,6 +109,7 @@ struct stint {
 	int how;                        /* how it came back: a STATE_... value */
 	int ends_as;                    /* while ending, out of the ordinary: STATE_CANCELLED, STATE_COMPLETE */
 	uintptr_t handler_sp;           /* frame of the user's signal handler running on it, or 0 */
+	struct arch_context ret;        /* where its caller continues, while it runs */
 	uintptr_t stack_lo, stack_hi;
 	void *tp;
 

@@ -133,7 +133,7 @@ static int park_thread(struct stint *s, struct stint_thread *t, uint64_t deadlin
 			timers_add(&s->kt->worker->timers, &t->timer, limit);
 			monitor_attend_timer(limit);
 		}
-		worker_leave(s, root, STATE_PAUSED);
+		worker_block(s, root);
 		if (limit != NEVER)
 			timers_del(&t->timer);
 	}

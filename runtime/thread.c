@@ -491,7 +491,7 @@ void stint_thread_yield(void)
 	}
 	preempt_disable(s);
 	if (worker_others_ready(root))
-		worker_leave(s, root, STATE_READY);
+		worker_yield(s, root);
 	preempt_enable(s, caller_address());
 }
 

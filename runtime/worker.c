@@ -242,16 +242,14 @@ static void file_heir_locked(struct worker *w, const struct stint_thread *t, sti
 	runq_file_at_locked(w, heir, READY_WAKEUP, now, t->task.id);
 }
 
-/* the running thread @t leaves as @how says: what to switch to, and whether nobody has been switched away from there before */
-static inline __attribute__((always_inline)) const struct arch_context *leave_locked(struct worker *w, struct stint_thread *t,
-                                                                                     int how, bool *starts)
+/* the running thread @t leaves as @how says: what to switch to */
+static inline __attribute__((always_inline)) const struct arch_context *leave_locked(struct worker *w, struct stint_thread *t, int how)
 {
 	struct stint *s = stint_of(t);
 	struct stint_thread *next;
-	bool heir = w->heir != NULL;
+	bool heir = how != STATE_READY && how != STATE_PAUSED && w->heir;
 	stint_ns now;
 
-	*starts = true;
 	w->prev = t;
 	now = file_leaving_locked(w, t, how);
 	if (unlikely(s->inner != NULL)) {
@@ -277,7 +275,6 @@ static inline __attribute__((always_inline)) const struct arch_context *leave_lo
 	} else if (likely(next != NULL)) {
 		const struct arch_context *to = run_locked(w, next, now);
 
-		*starts = !next->started;
 		if (heir)
 			idle_offer(w);
 		return to;
@@ -289,10 +286,9 @@ static inline __attribute__((always_inline)) const struct arch_context *leave_lo
 static const struct arch_context *left(struct stint *s, int how)
 {
 	struct stint_thread *t = thread_of(s);
-	bool starts;
 
 	runq_lock(t->worker);
-	return leave_locked(t->worker, t, how, &starts);
+	return leave_locked(t->worker, t, how);
 }
 
 static inline void arrived(struct worker *w)
@@ -314,11 +310,11 @@ void worker_arrived(void)
 	arrived(worker_here());
 }
 
-void worker_leave(struct stint *s, struct stint *root, int how)
+static inline __attribute__((always_inline)) void leave(struct stint *s, struct stint *root, int how)
 {
 	struct stint_thread *t = thread_of(root);
 	const struct arch_context *to;
-	bool starts;
+	struct worker *w = t->worker;
 
 	if (unlikely(s != root || s->own_mask || s->own_vars)) {
 		preempt_leave(s, root, how);
@@ -327,14 +323,21 @@ void worker_leave(struct stint *s, struct stint *root, int how)
 	s->inner = NULL;
 	s->how = how;
 	s->kt->current = NULL;
-	runq_lock(t->worker);
-	to = leave_locked(t->worker, t, how, &starts);
+	runq_lock(w);
+	to = leave_locked(w, t, how);
 	fiber_leave(s->tp, to->tp, FIBER_NO_SYNC);
-	if (starts)
-		arch_switch(&s->ctx, to);       /* it ends by a return, which then is the one that is predicted */
-	else
-		arch_switch_alike(&s->ctx, to);
-	arrived(t->worker);             /* perhaps another one than before */
+	arch_switch(&s->ctx, to);
+	arrived(t->worker);          /* perhaps another one than before */
+}
+
+void worker_yield(struct stint *s, struct stint *root)
+{
+	leave(s, root, STATE_READY);
+}
+
+void worker_block(struct stint *s, struct stint *root)
+{
+	leave(s, root, STATE_PAUSED);
 }
 
 /* --- the end of a turn ------------------------------------------------------------------------- */

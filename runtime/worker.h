@@ -114,8 +114,9 @@ static inline bool worker_others_ready(struct stint *root)
 	return __atomic_load_n(&w->ready, __ATOMIC_RELAXED) || w->resched ||
 	       __atomic_load_n(&w->inbox_tail.p, __ATOMIC_RELAXED) != &w->inbox_head.node;
 }
-/* the chain from @s to @root, a thread, leaves: STATE_READY: yields; STATE_PAUSED: waits. Returns when it goes on. */
-void worker_leave(struct stint *s, struct stint *root, int how);
+/* the chain from @s to @root, a thread, leaves, to be ready at once or to wait. Return when it goes on. */
+void worker_yield(struct stint *s, struct stint *root);
+void worker_block(struct stint *s, struct stint *root);
 
 #define WORKERS_MAX 256
 

@@ -7,7 +7,7 @@
 #
 # Of a process or of a core file. The library must have its debugging information (configured with -g, as by default).
 #
-# gdb knows only kernel threads. What is stopped has its registers on its stack, where arch_switch() has put them (switch.S), so an
+# gdb knows only kernel threads. Where what is stopped goes on, its struct arch_context says, so an
 # unwinder makes gdb believe that the innermost frame of the selected kernel thread was called by that. Nothing in the process
 # is changed, which is why it works with core files, too.
 
@@ -214,12 +214,9 @@ class FrameId:
 
 
 def saved_registers(s):
-    """As switch.S leaves them: control words, r15 r14 r13 r12 rbx rbp, return address."""
+    """Of struct arch_context (arch.h). The function that has left saved the others in its frame, where gdb finds them."""
     long = gdb.lookup_type("unsigned long")
-    sp = s["ctx"]["sp"].cast(long.pointer())
-    saved = dict(zip(("r15", "r14", "r13", "r12", "rbx", "rbp", "rip"), (sp[i] for i in range(1, 8))))
-    saved["rsp"] = gdb.Value(int(sp) + 64).cast(long)
-    return saved
+    return dict((name, s["ctx"][field].cast(long)) for name, field in (("rip", "pc"), ("rsp", "sp"), ("rbp", "bp")))
 
 
 def backtrace(s, arguments):

@@ -34,7 +34,7 @@ expect()
 # the stack that is listed under $1 has function $2
 stack_has()
 {
-	sed -n "/^$1\$/,/arch_bottom/p" "$work/out" | grep -q " $2 (" || error "the stack of $1 does not have $2()"
+	sed -n "/^$1\$/,/arch_begin/p" "$work/out" | grep -q " $2 (" || error "the stack of $1 does not have $2()"
 }
 
 debug 'info stint' 'stint bt all'

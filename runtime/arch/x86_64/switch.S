@@ -1,16 +1,5 @@
 /*
- * switch.S - leave one context, continue another
- *
- * A saved context is its stack pointer, under which lie, low addresses first:
- *
- *      mxcsr (4)  x87 control word (2)  pad (2)  r15 r14 r13 r12 rbx rbp  return address
- *
- * The floating-point control words are loaded only where they differ: ldmxcsr costs as much as all the pushes.
- * It goes on by an indirect jump, not by ret: the processor's stack of return addresses is the other context's, so
- * ret would be predicted wrong every time, while the jump is remembered. Not so between threads, which mostly left by the same
- * calls: there ret is right, and keeps the returns after it right as well (arch_switch_alike).
- * A signal may land between the change of the thread pointer and that of the stack pointer, in either
- * order: its handler finds a stack pointer outside the stack of the call whose identity it runs under, and defers.
+ * switch.S - the bottom of every stack, and what else of a switch is no part of a function (arch.h has the rest)
  *
  * There is no .note.gnu.property here on purpose: an object that cannot switch shadow stacks must not claim to.
  */
@@ -21,7 +10,7 @@
 
 	.text
 
-/* thread pointer := rax; clobbers rcx, r11, rax; keeps rdi, rsi, rdx */
+/* thread pointer := rax; clobbers rcx, r11, rax; keeps rdi, rsi */
 .macro set_tp
 	cmpl	$0, arch_user_tp(%rip)
 	je	91f
@@ -38,132 +27,41 @@
 92:
 .endm
 
-.macro save_callee_saved
-	push	%rbp
-	.cfi_adjust_cfa_offset 8
-	push	%rbx
-	.cfi_adjust_cfa_offset 8
-	push	%r12
-	.cfi_adjust_cfa_offset 8
-	push	%r13
-	.cfi_adjust_cfa_offset 8
-	push	%r14
-	.cfi_adjust_cfa_offset 8
-	push	%r15
-	.cfi_adjust_cfa_offset 8
-	sub	$8, %rsp
-	.cfi_adjust_cfa_offset 8
-	stmxcsr	(%rsp)
-	fnstcw	4(%rsp)
-.endm
-
-	/* how a switch goes on is what its two kinds differ in */
-.macro define_switch name, how
+	/*
+	 * The outermost frame of every call: unwinders and debuggers stop here. On the stack: entry, arg (arch_first_frame()).
+	 * That memory is ours until what continues has had its first access to memory, as with arch_switch().
+	 */
 	.p2align 6
-	.globl	\name
-	.hidden	\name
-	.type	\name, @function
-\name:
-	.cfi_startproc
-	save_callee_saved
-	mov	(%rsp), %edx
-	movzwl	4(%rsp), %r8d
-	mov	%rsp, ARCH_CTX_SP(%rdi)
-	mov	ARCH_CTX_TP(%rsi), %rax
-	mov	ARCH_CTX_SP(%rsi), %rsp
-	set_tp
-	cmp	(%rsp), %edx
-	jne	3f
-1:	cmpw	%r8w, 4(%rsp)
-	jne	4f
-2:	add	$8, %rsp
-	.cfi_adjust_cfa_offset -8
-	pop	%r15
-	.cfi_adjust_cfa_offset -8
-	pop	%r14
-	.cfi_adjust_cfa_offset -8
-	pop	%r13
-	.cfi_adjust_cfa_offset -8
-	pop	%r12
-	.cfi_adjust_cfa_offset -8
-	pop	%rbx
-	.cfi_adjust_cfa_offset -8
-	pop	%rbp
-	.cfi_adjust_cfa_offset -8
-	\how
-	.cfi_adjust_cfa_offset 56
-3:	ldmxcsr	(%rsp)
-	jmp	1b
-4:	fldcw	4(%rsp)
-	jmp	2b
-	.cfi_endproc
-	.size	\name, . - \name
-.endm
-
-.macro by_jump
-	pop	%rcx
-	.cfi_adjust_cfa_offset -8
-	jmp	*%rcx
-	.cfi_adjust_cfa_offset 8
-.endm
-
-	define_switch arch_switch, by_jump
-	define_switch arch_switch_alike, ret
-
-	.p2align 6
-	.globl	arch_start
-	.hidden	arch_start
-	.type	arch_start, @function
-arch_start:			/* save, top, tp, entry, arg */
-	.cfi_startproc
-	save_callee_saved
-	mov	%rsp, ARCH_CTX_SP(%rdi)
-	mov	%rcx, %rbx
-	mov	%r8, %r12
-	mov	%rdx, %rax
-	mov	%rsi, %rsp
-	set_tp
-	jmp	arch_bottom
-	.cfi_endproc
-	.size	arch_start, . - arch_start
-
-	/* the outermost frame of every call: unwinders and debuggers stop here */
-	.globl	arch_bottom
-	.hidden	arch_bottom
-	.type	arch_bottom, @function
-arch_bottom:
+	.globl	arch_begin
+	.hidden	arch_begin
+	.type	arch_begin, @function
+arch_begin:
 	.cfi_startproc
 	.cfi_undefined rip
 	xor	%ebp, %ebp
-	mov	%r12, %rdi
-	call	*%rbx			/* returns the context to go on with; our own is gone */
-	sub	$8, %rsp
-	stmxcsr	(%rsp)
-	fnstcw	4(%rsp)
-	mov	(%rsp), %edx
-	movzwl	4(%rsp), %r8d
+	mov	8(%rsp), %rdi
+	call	*(%rsp)			/* returns the context to go on with; our own is gone */
 	mov	%rax, %rsi
+	mov	%rsp, %rbx
 	mov	ARCH_CTX_TP(%rsi), %rax
+	mov	ARCH_CTX_BP(%rsi), %rbp
 	mov	ARCH_CTX_SP(%rsi), %rsp
 	set_tp
-	cmp	(%rsp), %edx
+	stmxcsr	(%rbx)
+	fnstcw	4(%rbx)
+	mov	(%rbx), %edx
+	movzwl	4(%rbx), %r8d
+	cmp	ARCH_CTX_MXCSR(%rsi), %edx
 	jne	3f
-1:	cmpw	%r8w, 4(%rsp)
+1:	cmpw	%r8w, ARCH_CTX_FCW(%rsi)
 	jne	4f
-2:	add	$8, %rsp
-	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%rbx
-	pop	%rbp
-	ret				/* to arch_start's caller: as many returns as calls, all predicted */
-3:	ldmxcsr	(%rsp)
+2:	jmp	*ARCH_CTX_PC(%rsi)	/* a frame that has made as many calls as have returned: its own is predicted */
+3:	ldmxcsr	ARCH_CTX_MXCSR(%rsi)
 	jmp	1b
-4:	fldcw	4(%rsp)
+4:	fldcw	ARCH_CTX_FCW(%rsi)
 	jmp	2b
 	.cfi_endproc
-	.size	arch_bottom, . - arch_bottom
+	.size	arch_begin, . - arch_begin
 
 	.p2align 4
 	.globl	arch_return
