@@ -36,8 +36,21 @@ void ledger_release(struct stint *s)
 	ledger_heap_release(s);
 }
 
+/* as most leave it */
+static bool holds_nothing(const struct stint *s)
+{
+	const struct ledger *l = &s->ledger;
+	uintptr_t things = 0;
+
+	for (unsigned i = 0; i < LEDGER_THING_LISTS; i++)
+		things |= (uintptr_t)__atomic_load_n(&l->things[i], __ATOMIC_RELAXED);
+	return !(l->locks.n | l->locks.streams | l->fds.n | l->fds.busy | l->heap.chunks) && !l->locks.more && !things && !s->lock_wait;
+}
+
 void ledger_pass(struct stint *s, struct stint *to)
 {
+	if (likely(holds_nothing(s)))
+		return;
 	ledger_locks_pass(s);
 	ledger_things_pass(s, to);
 	ledger_fd_pass(s, to);

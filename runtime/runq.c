@@ -166,7 +166,7 @@ bool runq_turn_over_locked(struct worker *w, struct stint_thread *t, uint64_t no
 
 /* --- threads in it ----------------------------------------------------------------------------- */
 
-void thread_wait_off_cpu(const struct stint_thread *t)
+void thread_wait_off_cpu_slow(const struct stint_thread *t)
 {
 	unsigned turns = 0;
 

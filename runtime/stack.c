@@ -343,7 +343,7 @@ static void put_common(struct stint *list, unsigned n)
 	sys_unlock(&stack_lock);
 }
 
-static void put_one(struct stint *s)
+static __attribute__((noinline)) void put_one(struct stint *s)
 {
 	s->next_free = NULL;
 	put_common(s, 1);
@@ -377,24 +377,36 @@ static struct stint *get_common(struct kthread *kt, size_t size)
 	return s;
 }
 
-struct stint *stack_get(struct kthread *kt, size_t size)
+/* @kt has none at hand, or none of that size */
+static __attribute__((noinline)) struct stint *get_slow(struct kthread *kt, size_t size)
 {
 	struct stint *s;
 
-	size = page_round(size);
 	if (!kt->slots && kt->spare) {
 		kt->slots = kt->spare;
 		kt->nslots = SLOT_BATCH;
 		kt->spare = NULL;
 	}
 	s = kt->slots;
+	if (!s || s->size_class->stack_size != size)
+		return get_common(kt, size);
+	kt->slots = s->next_free;
+	kt->nslots--;
+	return s;
+}
+
+struct stint *stack_get(struct kthread *kt, size_t size)
+{
+	struct stint *s = kt->slots;
+
+	size = page_round(size);
 	if (likely(s && s->size_class->stack_size == size)) {
 		kt->slots = s->next_free;
 		kt->nslots--;
 	} else {
-		s = get_common(kt, size);
+		s = get_slow(kt, size);
 	}
-	if (!s || tcb_fresh(s)) {
+	if (unlikely(!s || tcb_fresh(s))) {
 		if (s)
 			put_one(s);
 		errno = ENOMEM;

@@ -268,8 +268,10 @@ static int create_checked(stint_thread_t **out, const struct stint_thread_attr *
 	if (err)
 		return err;
 	park_begin(s);
-	err = config_enter();
-	if (!err) {
+	kt = kthread_here();
+	if (likely(kt && kt->worker)) {
+		err = create(s, kt, out, attr, fn, arg, detached);
+	} else if (!(err = config_enter())) {
 		kt = kthread_get(&err);
 		if (kt)
 			err = create(s, kt, out, attr, fn, arg, detached);

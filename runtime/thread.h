@@ -88,7 +88,14 @@ static inline bool thread_cancels(const struct stint_thread *t)
 	return unlikely(__atomic_load_n(&t->cancel, __ATOMIC_RELAXED)) && !stint_of(t)->ending;
 }
 
-void thread_wait_off_cpu(const struct stint_thread *t);
+void thread_wait_off_cpu_slow(const struct stint_thread *t);
+
+static inline void thread_wait_off_cpu(const struct stint_thread *t)
+{
+	if (unlikely(__atomic_load_n(&t->on_cpu, __ATOMIC_ACQUIRE)))
+		thread_wait_off_cpu_slow(t);
+}
+
 void thread_free(struct stint_thread *t, struct kthread *kt);   /* ended, and nobody has the handle any more */
 bool thread_divert(struct stint *s);            /* it goes on with its end, if it was stopped where it may be; true: it will */
 const struct arch_context *thread_over(struct stint *s, int how);
