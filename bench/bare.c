@@ -4,10 +4,13 @@
  * The timer exists only between open and close, so that none of its ticks falls into a measurement of ours.
  * The partner of the pair runs with a thread pointer of its own to a block that holds nothing but its own
  * address: it touches no thread-local variable, and no signal is on its way while it runs.
+ * And a word that two CPUs pass to each other.
  */
 #include "work.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
@@ -139,4 +142,63 @@ void bare_pair(unsigned long n)
 void bare_pair_close(void)
 {
 	munmap(area, STACK_SIZE + BLOCK_SIZE);
+}
+
+/* --- a word between two CPUs ------------------------------------------------------------------- */
+
+struct line {
+	unsigned long word __attribute__((aligned(128)));
+};
+
+struct passing {
+	struct line there, back;
+	unsigned long n;
+	int cpu;
+};
+
+static void *pass_back(void *arg)
+{
+	struct passing *p = arg;
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(p->cpu, &one);
+	pthread_setaffinity_np(pthread_self(), sizeof(one), &one);
+	for (unsigned long i = 0; i <= p->n; i++) {
+		while (__atomic_load_n(&p->there.word, __ATOMIC_ACQUIRE) != i)
+			;
+		__atomic_store_n(&p->back.word, i, __ATOMIC_RELEASE);
+	}
+	return NULL;
+}
+
+static int another_cpu(void)
+{
+	int here = sched_getcpu(), cpu;
+
+	for (cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (cpu != here && CPU_ISSET(cpu, &options.allowed))
+			return cpu;
+	return -1;
+}
+
+double bare_line(unsigned long n)
+{
+	struct passing p = { .n = n, .cpu = another_cpu() };
+	double start = 0;
+	pthread_t other;
+
+	p.there.word = p.back.word = n + 1;     /* nobody's */
+	if (p.cpu < 0 || pthread_create(&other, NULL, pass_back, &p))
+		return NAN;
+	for (unsigned long i = 0; i <= n; i++) {
+		__atomic_store_n(&p.there.word, i, __ATOMIC_RELEASE);
+		while (__atomic_load_n(&p.back.word, __ATOMIC_ACQUIRE) != i)
+			;
+		if (i == 0)
+			start = now_ns();       /* the other one is there */
+	}
+	start = now_ns() - start;
+	pthread_join(other, NULL);
+	return start / (double)n;
 }

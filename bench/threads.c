@@ -115,6 +115,15 @@ static double run_bare_lock(void *arg, unsigned long n)
 	return (now_ns() - start) / (double)n;
 }
 
+static double run_bare_line(void *arg, unsigned long n)
+{
+	(void)arg;
+	return bare_line(n);
+}
+
+/* On some machines five times as much as on others, on virtual ones also from one minute to the next. */
+static const struct side floor_line = { "a word to another CPU and back", run_bare_line, NULL };
+
 static const struct side floor_lock = { "two locked compare-and-swaps", run_bare_lock, NULL };
 
 /* Ours, @floor unless it is NULL, and every other library that can have that many workers. */
@@ -165,13 +174,16 @@ static void report_figures(const struct subject *s, const char *what, const char
 
 /* ---------------------------------------------------------------------------------------------- scaling */
 
-/* two sides for each library, with one worker and with two; three rows for each library's figures */
+/*
+ * Two sides for each library, with one worker and with two; three rows for each library's figures. The last side is what two workers
+ * cannot do without.
+ */
 static void report_tree(const struct subject *s, const char *measurement, const struct side *sides,
 			const struct series *series, size_t n)
 {
-	static const char *const notes[PEERS];
-	struct side names[PEERS];
-	struct series one[PEERS], two[PEERS], gain[PEERS] = { 0 };
+	static const char *const notes[PEERS + 1];
+	struct side names[PEERS + 1];
+	struct series one[PEERS], two[PEERS + 1], gain[PEERS] = { 0 };
 	char what[64];
 	size_t i, j;
 
@@ -183,10 +195,12 @@ static void report_tree(const struct subject *s, const char *measurement, const 
 			if (series_add(&gain[i], one[i].at[j] / two[i].at[j]))
 				break;
 	}
+	names[n] = sides[2 * n];
+	two[n] = series[2 * n];
 	snprintf(what, sizeof(what), "%s, each thread, 1 worker", measurement);
 	report_figures(s, what, "ns", (struct aim){ AIM_NONE, 0 }, names, one, notes, n);
 	snprintf(what, sizeof(what), "%s, each thread, 2 workers", measurement);
-	report_figures(s, what, "ns", (struct aim){ AIM_NONE, 0 }, names, two, notes, n);
+	report_figures(s, what, "ns", (struct aim){ AIM_NONE, 0 }, names, two, notes, n + 1);
 	snprintf(what, sizeof(what), "%s, 2 workers against 1", measurement);
 	report_figures(s, what, "x", (struct aim){ AIM_AT_LEAST, 1.8 }, names, gain, notes, n);
 	for (i = 0; i < n; i++)
@@ -195,9 +209,9 @@ static void report_tree(const struct subject *s, const char *measurement, const 
 
 static int tree(const struct subject *s, const char *measurement)
 {
-	struct series series[2 * PEERS] = { 0 };
+	struct series series[2 * PEERS + 1] = { 0 };
 	struct setting settings[2 * PEERS];
-	struct side sides[2 * PEERS] = { 0 };
+	struct side sides[2 * PEERS + 1] = { 0 };
 	double run_ns = options.quick ? options.run_ns : TREE_NS;
 	size_t i, n = 0;
 	int error;
@@ -210,10 +224,11 @@ static int tree(const struct subject *s, const char *measurement)
 			sides[n] = (struct side){ peers[i]->name, run_peer, &settings[n] };
 		}
 	}
-	error = bench_turns(sides, series, n, 0);
+	sides[n] = floor_line;
+	error = bench_turns(sides, series, n + 1, 0);
 	if (!error)
 		report_tree(s, measurement, sides, series, n / 2);
-	for (i = 0; i < n; i++)
+	for (i = 0; i <= n; i++)
 		series_clear(&series[i]);
 	return error;
 }
@@ -391,7 +406,7 @@ static int threads(const struct subject *s)
 				(struct aim){ AIM_AT_MOST, 120 }, NULL);
 	if (!error)
 		error = compare(s, "channel, there and back, 2 workers", "channel", 2,
-				(struct aim){ AIM_AT_MOST, 220 }, NULL);
+				(struct aim){ AIM_AT_MOST, 220 }, &floor_line);
 	if (!error)
 		error = tree(s, "skynet");
 	if (!error)
