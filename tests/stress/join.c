@@ -2,18 +2,22 @@
  * join.c - many short threads, joined by threads, calls and kernel threads, while signals, kicks and cancels come at random; on 1, 2, 4
  * and 16 workers, under all policies
  *
- * Who waits for a thread's end becomes ready in the few instructions in which that thread leaves for good (heir, in worker.h). The
- * handler of the storm's signal looks whether it has landed there, and if so has something happen right then: a kick, a cancel of the
- * one who waits, a fork, whose child must not have it. Links the library's objects, to look.
+ * Who waits for a thread's end becomes ready in the few instructions in which that thread leaves for good (heir, in worker.h). Some
+ * children go there step by step; at one of the steps, at random, something happens: a kick, a cancel of the one who waits, a fork,
+ * whose child must not have it. The storm's signals land there, too, now and then. Links the library's objects, to look.
  *
  * Each join gives the right result, and once: every child that was made has run once and has been joined once. A join that was cut
  * short by a cancel has either been done and has stored the result, or has left the child to be joined; never both, never none.
  */
 #include "crew.h"
 
+#include <ucontext.h>
+
 #include "worker.h"
 
 #define CHILDREN_MAX 4                  /* processes at a time */
+#define STEP_FLAG 0x100                 /* of the processor's flags: a trap after each instruction */
+#define STEPS_MAX 20000
 
 struct job {
 	stint_thread_t *child;          /* not known to have been joined */
@@ -28,6 +32,97 @@ static unsigned long landed, kicks, heirs_cancelled, forks, calls_cancelled, tim
 static int child_processes;             /* atomic */
 static int calm;                        /* the storm is to end */
 static pid_t process;
+
+/* --- what happens at an end --------------------------------------------------------------------- */
+
+void __asan_init(void) __attribute__((weak));
+
+/* the child's only thread leaves, has nobody waiting for it, and so the process ends by itself */
+static void fork_here(void)
+{
+	pid_t pid;
+
+	if (__asan_init)                /* its allocator may be locked by another thread, in the child for ever */
+		return;
+	if (ADD(child_processes, 1) > CHILDREN_MAX) {
+		ADD(child_processes, -1);
+		return;
+	}
+	ADD(forks, 1);
+	pid = fork();
+	CHECK_INT(pid, >=, 0);
+	if (!pid)
+		test_watchdog();        /* and it does not end with its parent, the worker, which ends with the round */
+}
+
+static void at_end(struct worker *w, struct stint_thread *heir)
+{
+	switch (ADD(landed, 1) % 4) {
+	case 0:
+		break;
+	case 1:
+		worker_kick(w);
+		ADD(kicks, 1);
+		break;
+	case 2:
+		if (!LOAD(over) && stint_thread_cancel(heir) == 0)
+			ADD(heirs_cancelled, 1);
+		break;
+	default:
+		if (!w->inside && !w->lock)     /* not between the halves of a switch */
+			fork_here();
+	}
+}
+
+static void on_signal(int signo)
+{
+	struct worker *w = worker_here();
+
+	(void)signo;
+	if (w && w->heir)
+		at_end(w, w->heir);
+}
+
+/* --- step by step ------------------------------------------------------------------------------ */
+
+static struct hunt {
+	stint_thread_t *thread;
+	unsigned steps;
+	unsigned seen, at;              /* with an heir; at which of these something happens */
+} hunts[WORKERS_MAX];
+static unsigned longest;                /* seen so far; racy, and need not be right */
+
+/* true: go on */
+static bool step(struct hunt *h, struct worker *w)
+{
+	if (!w->heir) {
+		if (h->seen > longest)
+			longest = h->seen;
+		return !h->seen && ++h->steps < STEPS_MAX && stint_thread_self() == h->thread;
+	}
+	if (h->seen++ != h->at)
+		return true;
+	at_end(w, w->heir);
+	return false;
+}
+
+static void on_step(int signo, siginfo_t *info, void *uc)
+{
+	struct worker *w = worker_here();
+
+	(void)signo;
+	(void)info;
+	if (!w || !step(&hunts[w->id], w))
+		((ucontext_t *)uc)->uc_mcontext.gregs[REG_EFL] &= ~STEP_FLAG;
+}
+
+/* preemption stays disabled until it ends, so that it stays where it is */
+static void go_on_in_steps(struct rng *r)
+{
+	stint_preempt_disable();
+	hunts[worker_here()->id] = (struct hunt){ .thread = stint_thread_self(), .at = (unsigned)rng_below(r, longest + 1) };
+	__builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() | STEP_FLAG);
+}
 
 /* --- a joiner ---------------------------------------------------------------------------------- */
 
@@ -48,6 +143,8 @@ static void *child(void *arg)
 		break;
 	}
 	ADD(ran, 1);
+	if (rng_below(&r, 128) == 0)
+		go_on_in_steps(&r);
 	return arg;
 }
 
@@ -154,47 +251,6 @@ static void *joins(void *arg)
 
 /* --- the storm --------------------------------------------------------------------------------- */
 
-/* the child's only thread leaves, has nobody waiting for it, and so the process ends by itself */
-static void fork_here(void)
-{
-	pid_t pid;
-
-	if (ADD(child_processes, 1) > CHILDREN_MAX) {
-		ADD(child_processes, -1);
-		return;
-	}
-	ADD(forks, 1);
-	pid = fork();
-	CHECK_INT(pid, >=, 0);
-	if (!pid)
-		test_child();
-}
-
-static void on_signal(int signo)
-{
-	struct worker *w = worker_here();
-	struct stint_thread *heir = w ? w->heir : NULL;
-
-	(void)signo;
-	if (!heir)
-		return;
-	switch (ADD(landed, 1) % 4) {
-	case 0:
-		break;
-	case 1:
-		worker_kick(w);
-		ADD(kicks, 1);
-		break;
-	case 2:
-		if (!LOAD(over) && stint_thread_cancel(heir) == 0)
-			ADD(heirs_cancelled, 1);
-		break;
-	default:
-		if (!w->inside && !w->lock)     /* not between the halves of a switch */
-			fork_here();
-	}
-}
-
 static void reap(int flags)
 {
 	int status;
@@ -263,6 +319,7 @@ int main(void)
 {
 	static const unsigned workers[] = { 1, 2, 4, 16 };
 	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+	struct sigaction stepping = { .sa_sigaction = on_step, .sa_flags = SA_SIGINFO };
 	int64_t span = test_seconds(4) * 1000000000 / 24;
 	uint64_t seed = test_seed();
 
@@ -270,6 +327,8 @@ int main(void)
 	process = getpid();
 	CHECK(!stint_unsupported());
 	CHECK_INT(sigaction(SIGUSR1, &action, NULL), ==, 0);
+	sigaddset(&stepping.sa_mask, SIGUSR1);          /* which would fork in the midst of a fork */
+	CHECK_INT(sigaction(SIGTRAP, &stepping, NULL), ==, 0);
 	for (int i = 0; i < CREW; i++)
 		crew[i].job = &jobs[i];
 	for (int i = 0; i < 24; i++)
