@@ -72,7 +72,8 @@ test_together() {
 		done
 		STINT_WORKERS=$workers
 		export STINT_WORKERS
-		run --budget 5ms --limit 2s "$@"
+		# a budget that stays large enough for who behaves where the machine stands still in the midst of it
+		run --budget 50ms --limit 2s "$@"
 		expect_status 0 "$workers workers"
 		expect_no_leak "$workers workers"
 		for i in $(seq 10); do
