@@ -4,6 +4,7 @@ libstint_core_la_SOURCES += \
 	sched/edf.c \
 	sched/fair.c \
 	sched/fifo.c \
+	sched/lifo.c \
 	sched/mlfq.c \
 	sched/prio.c \
 	sched/registry.c \

@@ -284,5 +284,6 @@ int main(void)
 	with(1, "rr");
 	with(3, "fair");
 	with(2, "mlfq");
+	with(2, "lifo");
 	return 0;
 }

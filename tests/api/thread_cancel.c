@@ -539,6 +539,7 @@ int main(void)
 	with(2, "fair", 0);
 	with(2, "fifo", 0);
 	with(4, "mlfq", 1);
+	with(2, "lifo", 1);
 	with(1, "fifo", 0);
 	return 0;
 }

@@ -45,14 +45,14 @@ static void some_threads(int n)
 
 static void cycles(void)
 {
-	static const char *const policies[] = { "fifo", "rr", "fair", "prio", "edf", "mlfq" };
+	static const char *const policies[] = { "fifo", "rr", "fair", "prio", "edf", "mlfq", "lifo" };
 	int tasks = 0, fds = 0, maps = 0;
 	size_t heap = 0;
 
 	for (int i = 0; i < CYCLES; i++) {
 		struct stint_config c = { .size = sizeof(c),
 					  .workers = 1 + i % 4,
-					  .policy = policies[i % 6],
+					  .policy = policies[(size_t)i % (sizeof(policies) / sizeof(*policies))],
 					  .quantum = STINT_US(500) };
 
 		if (i % 5)
@@ -122,7 +122,7 @@ static void *stops(void *arg)
 static void *uses(void *arg)
 {
 	for (int i = 0; i < 150; i++) {
-		int err = stint_policy_set(stint_policy_builtin((size_t)i % 6));
+		int err = stint_policy_set(stint_policy_builtin((size_t)i % 7));
 
 		CHECK(err == 0 || err == EINVAL || err == EBUSY);
 		some_threads(1 + i % 4);

@@ -8,6 +8,7 @@
 #include <stint.h>
 
 #define THREADS 120
+#define POLICIES 7                       /* built in */
 #define ROUNDS 30
 
 static int ended, leave;
@@ -57,7 +58,7 @@ static void set(size_t i)
 
 	while (stint_policy_builtin(n))
 		n++;
-	CHECK_INT(n, ==, 6);
+	CHECK_INT(n, ==, POLICIES);
 	CHECK_INT(stint_policy_set(stint_policy_builtin(i % n)), ==, 0);
 }
 
@@ -152,7 +153,7 @@ static void *sets_plugin(void *arg)
 		policy_is("lottery");
 		stint_thread_sleep(STINT_US(200));
 		set(i);
-		policy_is(stint_policy_builtin(i % 6)->name);
+		policy_is(stint_policy_builtin(i % POLICIES)->name);
 	}
 	return NULL;
 }
@@ -163,7 +164,7 @@ static int refused, let_in;
 static void *sets_at_once(void *arg)
 {
 	for (int i = 0; i < 100; i++) {
-		int err = stint_policy_set(stint_policy_builtin(i % 6));
+		int err = stint_policy_set(stint_policy_builtin(i % POLICIES));
 
 		CHECK(err == 0 || err == EBUSY);
 		__atomic_fetch_add(err ? &refused : &let_in, 1, __ATOMIC_RELAXED);

@@ -251,7 +251,7 @@ static void back_and_forth(const struct stint_policy *policy, bool replace)
 	}
 	napper = thread(naps);
 	for (size_t i = 0; replace && !__atomic_load_n(&over, __ATOMIC_ACQUIRE); i++) {
-		CHECK_INT(stint_policy_set(i % 2 ? stint_policy_builtin(i / 2 % 6) : &minding), ==, 0);
+		CHECK_INT(stint_policy_set(i % 2 ? stint_policy_builtin(i / 2 % 7) : &minding), ==, 0);
 		sleep_ns(3000000);
 	}
 	CHECK_INT(stint_thread_join(napper, NULL), ==, 0);

@@ -462,9 +462,11 @@ int main(void)
 	among_hogs(1, "rr");
 	among_hogs(1, "fair");
 	among_hogs(1, "mlfq");
+	among_hogs(1, "lifo");
 	among_hogs(3, "fair");
 	free_workers_help("rr");
 	free_workers_help("fifo");
+	free_workers_help("lifo");
 	ticks_find_events();
 	return 0;
 }

@@ -296,7 +296,7 @@ end 0 "four workers"
 
 test_leftover
 
-for policy in rr fifo prio edf mlfq; do
+for policy in rr fifo prio edf mlfq lifo; do
 	start --workers 2 --policy $policy
 	test_hello
 	end 0 "$policy"

@@ -58,7 +58,7 @@ done
 STINT_WORKERS=2
 STINT_QUANTUM=100us
 export STINT_QUANTUM
-for policy in fair rr fifo prio edf mlfq "$(cd "$top" && pwd)/examples/policy-lottery.so"; do
+for policy in fair rr fifo prio edf mlfq lifo "$(cd "$top" && pwd)/examples/policy-lottery.so"; do
 	STINT_POLICY=$policy
 	export STINT_POLICY
 	expect_counts "policy $policy" --depth 4

@@ -446,7 +446,7 @@ int main(int argc, char **argv)
 		check_table(policy);
 		conforms(policy, stint_policy_builtin(n ? 0 : 1));
 	}
-	CHECK_INT(n, ==, 6);
+	CHECK_INT(n, ==, 7);
 	CHECK(!stint_policy_builtin(n) && !stint_policy_builtin(SIZE_MAX));
 	plug_in(TEST_PLUGIN);
 	return 0;

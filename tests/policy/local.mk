@@ -4,6 +4,7 @@ policy_tests = \
 	tests/policy/conformance \
 	tests/policy/exact \
 	tests/policy/fair \
+	tests/policy/lifo \
 	tests/policy/load \
 	tests/policy/order
 check_PROGRAMS += $(policy_tests)
@@ -17,6 +18,9 @@ tests_policy_exact_SOURCES = tests/policy/exact.c $(sim_sources)
 tests_policy_exact_LDADD = libstint.la -lm
 # it contains sched/fair.c
 tests_policy_fair_SOURCES = tests/policy/fair.c
+# and sched/lifo.c
+tests_policy_lifo_SOURCES = tests/policy/lifo.c
+tests_policy_lifo_LDADD = libstint.la
 tests_policy_order_LDADD = libstint.la
 tests_policy_load_CPPFLAGS = $(tests_policy_conformance_CPPFLAGS)
 tests_policy_load_LDADD = libstint.la

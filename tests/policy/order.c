@@ -2,7 +2,7 @@
  * order.c - who is picked, compared at each pick with a look at all tasks: fifo, rr, prio, edf
  *
  * The reference keeps for each ready task a key and a running number; the least one must come next. It is as
- * slow as it is plain. That of fair is in fair.c, mlfq's rule is about time: exact.c.
+ * slow as it is plain. Those of fair and lifo are in files of their own, mlfq's rule is about time: exact.c.
  */
 #include "../test.h"
 

@@ -58,7 +58,7 @@ grep -q '100\.00%' "$work/out" || error "no-turns: $(cat "$work/out")"
 
 # the command: a file, all options, the same again, and mistakes
 printf 'worker n=2 run=forever # two of them\n\nlight run=10us sleep=1ms weight=512\n' >"$work/load"
-for policy in fair rr fifo prio edf mlfq "$top_builddir/examples/policy-lottery.so"; do
+for policy in fair rr fifo prio edf mlfq lifo "$top_builddir/examples/policy-lottery.so"; do
 	stint sim -p "$policy" -w "$work/load" -n 3 -q 500us -t 1s --seed=7 >"$work/out" || error "$policy: status $?"
 	grep -q '^worker  *2  *66\.67% ' "$work/out" || error "$policy: $(cat "$work/out")"
 	stint sim -p "$policy" -w "$work/load" -n 3 -q 500us -t 1s --seed=7 | cmp -s - "$work/out" ||

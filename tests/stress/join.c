@@ -24,7 +24,7 @@ struct job {
 	void *id, *result;              /* what it is to return; what the join gave */
 };
 
-static const char *const policies[] = { "fifo", "rr", "fair", "prio", "edf", "mlfq" };
+static const char *const policies[] = { "fifo", "rr", "fair", "prio", "edf", "mlfq", "lifo" };
 static struct job jobs[CREW];
 static unsigned long made, ran, joined; /* atomic; in this round */
 static unsigned long last_id;           /* atomic */
@@ -320,7 +320,7 @@ int main(void)
 	static const unsigned workers[] = { 1, 2, 4, 16 };
 	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 	struct sigaction stepping = { .sa_sigaction = on_step, .sa_flags = SA_SIGINFO };
-	int64_t span = test_seconds(4) * 1000000000 / 24;
+	int64_t span = test_seconds(4) * 1000000000 / 28;
 	uint64_t seed = test_seed();
 
 	test_watchdog();
@@ -331,7 +331,7 @@ int main(void)
 	CHECK_INT(sigaction(SIGTRAP, &stepping, NULL), ==, 0);
 	for (int i = 0; i < CREW; i++)
 		crew[i].job = &jobs[i];
-	for (int i = 0; i < 24; i++)
+	for (int i = 0; i < 28; i++)
 		round_with(workers[i % 4], policies[i / 4], seed + (uint64_t)i * 10000, span);
 	printf("%lu signals at an end: %lu kicks, %lu cancels, %lu forks; %lu cancels, %lu of calls, %lu joins timed out\n",
 	       landed, kicks, heirs_cancelled, forks, cancels, calls_cancelled, timed_out);

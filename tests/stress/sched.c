@@ -25,7 +25,8 @@ struct job {
 };
 
 static const unsigned worker_counts[] = { 1, 2, 4, 16 };
-static const char *const policies[] = { "fifo", "rr", "fair", "prio", "edf", "mlfq" };
+static const char *const policies[] = { "fifo", "rr", "fair", "prio", "edf", "mlfq", "lifo" };
+#define POLICIES (sizeof(policies) / sizeof(*policies))
 
 static int made, began, ended,
 	unwound; /* atomic; threads; that came to the end of work(); whose cleanups ran */
@@ -366,7 +367,7 @@ static void *storm(void *arg)
 		sleep_ns(rng_below(&r, 100000));
 		if (rng_below(&r, 100))
 			continue;
-		CHECK_INT(stint_policy_load(policies[rng_below(&r, 6)], &policy, NULL, 0), ==, 0);
+		CHECK_INT(stint_policy_load(policies[rng_below(&r, POLICIES)], &policy, NULL, 0), ==, 0);
 		if (stint_policy_set(policy) == 0)
 			policies_set++;
 	}
@@ -431,7 +432,7 @@ int main(void)
 	CHECK(other_locale);
 	do {
 		unsigned workers = worker_counts[rng_below(&r, 4)];
-		const char *policy = policies[rng_below(&r, 6)];
+		const char *policy = policies[rng_below(&r, POLICIES)];
 
 		if (getenv("STINT_TEST_VERBOSE"))
 			printf("%u workers, %s\n", workers, policy);
