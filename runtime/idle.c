@@ -112,7 +112,7 @@ static bool steal(struct worker *w)
 		struct worker *v = workers[(first + i) % nworkers];
 
 		if (v != w)
-			list = runq_take_half(v);
+			list = runq_take_some(v);
 	}
 	if (!list)
 		return false;

@@ -16,6 +16,7 @@
 #define STALE_NS 1000           /* a lone ready thread that its worker has not run for so long may be taken */
 #define WAIT_NS 2000            /* a worker that switches is seen to stand outside the lock by then */
 #define STEAL_MAX 64
+#define STEAL_FEW 4
 #define NO_GEN (~0U)            /* no policy's, whatever others have been replaced by now */
 #define OFFER_LATER_NS 1000000
 
@@ -349,8 +350,20 @@ void runq_collect_slow_locked(struct worker *w)
 	expire_locked(w, w);
 }
 
-/* half of what is ready at @v, in a list; a lone one only if @v is not about to run it */
-struct stint_thread *runq_take_half(struct worker *v)
+/*
+ * Each thread that is taken brings some thirty cache lines with it, while @v may stand outside its lock. What costs that much must be
+ * more than a leaf of a tree of threads: of these half would be many, and the few eldest are as much work.
+ */
+static unsigned share_of(const struct worker *v)
+{
+	unsigned half = v->ready > 1 ? v->ready / 2 : v->ready;
+	unsigned most = v->policy->flags & STINT_POLICY_FEW ? STEAL_FEW : STEAL_MAX;
+
+	return half < most ? half : most;
+}
+
+/* half of what is ready at @v, or a few, in a list; a lone one only if @v is not about to run it */
+struct stint_thread *runq_take_some(struct worker *v)
 {
 	struct stint_thread *list = NULL, **end = &list;
 	unsigned ready = __atomic_load_n(&v->ready, __ATOMIC_RELAXED), n;
@@ -369,9 +382,8 @@ struct stint_thread *runq_take_half(struct worker *v)
 	}
 	if (!runq_trylock_other(v))
 		return NULL;
-	n = v->ready > 1 ? v->ready / 2 : v->ready;
 	now = runq_now_locked(v);
-	for (n = n < STEAL_MAX ? n : STEAL_MAX; n && (task = v->policy->balance(v->rq, now)); n--) {
+	for (n = share_of(v); n && (task = v->policy->balance(v->rq, now)); n--) {
 		v->ready--;
 		v->stats.stolen++;
 		*end = thread_of_task(task);

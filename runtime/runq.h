@@ -160,8 +160,8 @@ static inline struct stint_thread *runq_pick_locked(struct worker *w, stint_ns n
 	return thread_of_task(task);
 }
 
-/* by another worker: half of what is ready at @v, in a list by next; a lone one only if @v is not about to run it */
-struct stint_thread *runq_take_half(struct worker *v);
+/* by another worker: half of what is ready at @v, or a few, in a list by next; a lone one only if @v is not about to run it */
+struct stint_thread *runq_take_some(struct worker *v);
 struct stint_thread *runq_take_all_locked(struct worker *w);
 
 /* @w takes what waits for @stuck: ready there, in its inbox, due by its timers; false: nothing */

@@ -15,6 +15,9 @@
  * before those that are under way are done: with PATIENCE alone a tree of 111 110 threads took 8 % more time, and three times
  * the memory.
  *
+ * An idle worker gets the stack's bottom, few at a time (STINT_POLICY_FEW): at the end of a tree half of the stack is many small
+ * parts, each of which costs the thief more than it does. That made up to 13 % where the CPUs share no cache, and 5 where they do.
+ *
  * Rejected: a number for each entry, to find who has waited longest in both lists (costs a little at each entry, and gains
  * nothing); the line before the stack for idle workers (who yields until something happens would keep one busy); a thief
  * that runs the eldest first (the same speed, so the order stays as it was); one that waits until the bottom is a few
@@ -177,6 +180,7 @@ static stint_ns tick(void *rq, struct stint_task *t, stint_ns now)
 const struct stint_policy stint_policy_lifo = {
 	.size = sizeof(struct stint_policy),
 	.name = "lifo",
+	.flags = STINT_POLICY_FEW,
 	.rq_size = sizeof(struct queue),
 	.init = init,
 	.spawn = push,

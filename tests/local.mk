@@ -317,6 +317,7 @@ unit_tests = \
 	tests/unit/test_heap \
 	tests/unit/test_histogram \
 	tests/unit/test_ledger \
+	tests/unit/test_runq \
 	tests/unit/test_select \
 	tests/unit/test_settings \
 	tests/unit/test_stack \
@@ -353,6 +354,9 @@ tests_unit_test_histogram_LDADD = $(CHECK_LIBS) -lm
 tests_unit_test_ledger_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_ledger_CFLAGS = $(unit_cflags)
 tests_unit_test_ledger_LDADD = $(unit_ldadd)
+tests_unit_test_runq_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_runq_CFLAGS = $(unit_cflags)
+tests_unit_test_runq_LDADD = $(unit_ldadd)
 tests_unit_test_select_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_select_CFLAGS = $(unit_cflags)
 tests_unit_test_select_LDADD = $(unit_ldadd)

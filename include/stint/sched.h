@@ -63,6 +63,11 @@ struct stint_task {
  * running one, which most likely waits for the other next, goes on for now, half a quantum at the most.
  */
 #define STINT_POLICY_EAGER 2u
+/*
+ * STINT_POLICY_FEW: an idle worker takes no more than four threads at once, since those that balance() gives are large: they are likely
+ * to make more. Without it it takes half of all.
+ */
+#define STINT_POLICY_FEW 4u
 
 /*
  * The operations. init, fini, block, done and preempts may be NULL: nothing is to be done, and never. slice and tick
