@@ -13,7 +13,7 @@
 
 #include "bench.h"
 
-#define POLICIES 6
+#define POLICIES 7
 #define MOST     10000
 #define STEP_NS  50
 

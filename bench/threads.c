@@ -25,17 +25,19 @@ struct peer {
 	const char *program, *name;
 	const char *policy;             /* ours: another one than the default, and not for all */
 	bool one_worker;                /* it knows no more */
+	bool trees_only;                /* it is measured in these, for which it is meant */
 	unsigned long threads_most;     /* that it can have at once; 0: no limit met here */
 };
 
 static const struct peer all_peers[] = {
-	{ "peers/threads-stint", "stint", NULL, false, 0 },     /* ours is the first */
-	{ "peers/threads-stint", "stint, policy rr", "rr", false, 0 },
-	{ "peers/threads-stint", "stint, policy fifo", "fifo", false, 0 },
-	{ "peers/threads-nptl", "threads of libc", NULL, false, 30000 },
-	{ "peers/threads-go", "Go", NULL, false, 0 },
-	{ "peers/threads-boost", "Boost.Fiber", NULL, false, 0 },
-	{ "peers/threads-st", "State Threads", NULL, true, 0 },
+	{ "peers/threads-stint", "stint", NULL, false, false, 0 },      /* ours is the first */
+	{ "peers/threads-stint", "stint, policy rr", "rr", false, false, 0 },
+	{ "peers/threads-stint", "stint, policy fifo", "fifo", false, false, 0 },
+	{ "peers/threads-stint", "stint, policy lifo", "lifo", false, true, 0 },
+	{ "peers/threads-nptl", "threads of libc", NULL, false, false, 30000 },
+	{ "peers/threads-go", "Go", NULL, false, false, 0 },
+	{ "peers/threads-boost", "Boost.Fiber", NULL, false, false, 0 },
+	{ "peers/threads-st", "State Threads", NULL, true, false, 0 },
 };
 #define PEERS (sizeof(all_peers) / sizeof(*all_peers))
 
@@ -126,7 +128,7 @@ static const struct side floor_line = { "a word to another CPU and back", run_ba
 
 static const struct side floor_lock = { "two locked compare-and-swaps", run_bare_lock, NULL };
 
-/* Ours, @floor unless it is NULL, and every other library that can have that many workers. */
+/* Ours, @floor unless it is NULL, and every other side that can have that many workers and is not for trees. */
 static int compare(const struct subject *s, const char *what, const char *measurement, unsigned workers,
 		   struct aim aim, const struct side *floor)
 {
@@ -135,7 +137,7 @@ static int compare(const struct subject *s, const char *what, const char *measur
 	size_t i, n = 0;
 
 	for (i = 0; i < peers_n; i++) {
-		if (workers > 1 && peers[i]->one_worker)
+		if (peers[i]->trees_only || (workers > 1 && peers[i]->one_worker))
 			continue;
 		settings[i] = (struct setting){ peers[i], measurement, workers, options.run_ns, 0 };
 		sides[n++] = (struct side){ peers[i]->name, run_peer, &settings[i] };
@@ -174,6 +176,18 @@ static void report_figures(const struct subject *s, const char *what, const char
 
 /* ---------------------------------------------------------------------------------------------- scaling */
 
+/* with which of our policies two workers gained most */
+static size_t best_of_ours(const struct side *sides, const struct series *gain, size_t n)
+{
+	size_t best = 0;
+
+	for (size_t i = 1; i < n; i++)
+		if (!strncmp(sides[i].name, sides[0].name, strlen(sides[0].name)) &&
+		    series_quantile(&gain[i], 0.5) > series_quantile(&gain[best], 0.5))
+			best = i;
+	return best;
+}
+
 /*
  * Two sides for each library, with one worker and with two; three rows for each library's figures. The last side is what two workers
  * cannot do without.
@@ -181,7 +195,7 @@ static void report_figures(const struct subject *s, const char *what, const char
 static void report_tree(const struct subject *s, const char *measurement, const struct side *sides,
 			const struct series *series, size_t n)
 {
-	static const char *const notes[PEERS + 1];
+	const char *notes[PEERS + 1] = { NULL };
 	struct side names[PEERS + 1];
 	struct series one[PEERS], two[PEERS + 1], gain[PEERS] = { 0 };
 	char what[64];
@@ -202,6 +216,7 @@ static void report_tree(const struct subject *s, const char *measurement, const 
 	snprintf(what, sizeof(what), "%s, each thread, 2 workers", measurement);
 	report_figures(s, what, "ns", (struct aim){ AIM_NONE, 0 }, names, two, notes, n + 1);
 	snprintf(what, sizeof(what), "%s, 2 workers against 1", measurement);
+	notes[best_of_ours(names, gain, n)] = "the best of ours";
 	report_figures(s, what, "x", (struct aim){ AIM_AT_LEAST, 1.8 }, names, gain, notes, n);
 	for (i = 0; i < n; i++)
 		series_clear(&gain[i]);
