@@ -35,6 +35,7 @@
 
 struct worker *workers[WORKERS_MAX];
 unsigned nworkers, nregular;
+static uint64_t signal_mask;            /* of who has started them; a relief is made by the monitor, which blocks all */
 
 /* --- becoming ready ---------------------------------------------------------------------------- */
 
@@ -421,6 +422,7 @@ static void *worker_main(void *arg)
 	name[14] = (char)('0' + w->id % 10);
 	sys_raw(SYS_prctl, 15 /* PR_SET_NAME */, name, 0, 0);
 	sys_raw(SYS_prctl, 29 /* PR_SET_TIMERSLACK */, 1, 0, 0);
+	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &signal_mask, NULL, sizeof(signal_mask));
 	w->kt = kthread_get(&err);
 	if (w->kt) {
 		w->native.tp = w->kt->tp;
@@ -518,6 +520,7 @@ int workers_start(unsigned n, const struct stint_policy *policy, stint_ns quantu
 	int err = 0;
 
 	preempt_thread = (struct preempt_thread_ops){ turn_over, left, thread_over, worker_arrived };
+	sys_raw(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &signal_mask, sizeof(signal_mask));
 	runq_setup(quantum);
 	idle_setup();
 	__atomic_store_n(&idle_stopping, false, __ATOMIC_RELEASE);

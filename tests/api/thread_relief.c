@@ -36,9 +36,21 @@ static void *sits(void *arg)
 	return arg;
 }
 
+/* the mask of whoever has started the runtime, on a relief, too */
+static void check_mask(void)
+{
+	sigset_t mask;
+
+	CHECK_INT(pthread_sigmask(SIG_BLOCK, NULL, &mask), ==, 0);
+	CHECK_INT(sigismember(&mask, SIGSEGV), ==, 0);
+	CHECK_INT(sigismember(&mask, SIGUSR1), ==, 0);
+	CHECK_INT(sigismember(&mask, SIGUSR2), ==, 1);
+}
+
 static void *ends_that(void *arg)
 {
 	CHECK_INT(stint_sem_wait(&start_writer), ==, 0);
+	check_mask();
 	CHECK_INT(write(pipe_fds[1], "x", 1), ==, 1);
 	return arg;
 }
@@ -202,6 +214,7 @@ static int over;
 static void *yields_and_sleeps(void *arg)
 {
 	for (unsigned i = 0; !__atomic_load_n(&over, __ATOMIC_ACQUIRE); i++) {
+		check_mask();
 		if ((uintptr_t)arg % 3 == 0)
 			spin_ns(20000);
 		if (i % 8 == (uintptr_t)arg % 8)
@@ -266,7 +279,12 @@ int main(void)
 {
 	static const char *const policies[] = { "fair", "fifo", "rr" };
 
+	sigset_t blocked;
+
 	test_watchdog();
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGUSR2);
+	CHECK_INT(pthread_sigmask(SIG_BLOCK, &blocked, NULL), ==, 0);
 	CHECK_INT(stint_sem_init(&start_sitter, 0), ==, 0);
 	CHECK_INT(stint_sem_init(&start_writer, 0), ==, 0);
 	CHECK_INT(stint_sem_init(&never, 0), ==, 0);
