@@ -4,8 +4,9 @@
  * A worker publishes asleep, then looks at its inbox and the other queues once more, then sleeps; who makes something
  * ready puts it where it will be seen, then looks at asleep: one of the two sees the other (both are full barriers). Who has more
  * ready than it can run wakes a sleeper, but not while one is awake and looking (nlooking), nor more often than every
- * WAKE_EVERY_NS while only one thread waits: most of those are run by the waker itself within a microsecond, when it waits. If it
- * does not, a tick will offer the thread again (runq_offer_later()).
+ * WAKE_EVERY_NS while only one thread waits: most of those are run by the waker itself within a microsecond, when it waits. Where it
+ * was woken for nothing that span doubles, up to WAKE_MOST_NS, until somebody takes something again: two threads that talk to each other
+ * on one worker pay for it each time. If the waker does not wait, a tick will offer the thread again (runq_offer_later()).
  *
  * The first who sleeps does so in the poller, the others on their word.
  */
@@ -26,19 +27,23 @@
 #define LOOK_NS 20000           /* how long an idle worker looks around before it sleeps */
 #define LOOK_EVERY_NS 500       /* and how often: each look takes from the others what they are just writing to */
 #define WAKE_EVERY_NS 50000
+#define WAKE_MOST_NS 1000000
+#define TURNS_EACH 16
 
 bool idle_stopping;
 
 int idle_nasleep;               /* both atomic, seq_cst with the queues */
 static int nlooking;            /* workers awake and looking for something to run */
-static uint64_t last_wake;      /* cycles; relaxed, a hint */
-static uint64_t look_cycles, look_every_cycles, wake_cycles;
+static uint64_t last_wake, wake_gap;    /* cycles; these three relaxed, hints */
+static bool offered;            /* somebody was woken for what another one has */
+static uint64_t look_cycles, look_every_cycles, wake_cycles, wake_most_cycles;
 
 void idle_setup(void)
 {
 	look_cycles = clock_cycles(LOOK_NS);
 	look_every_cycles = clock_cycles(LOOK_EVERY_NS);
-	wake_cycles = clock_cycles(WAKE_EVERY_NS);
+	wake_gap = wake_cycles = clock_cycles(WAKE_EVERY_NS);
+	wake_most_cycles = clock_cycles(WAKE_MOST_NS);
 	idle_nasleep = nlooking = 0;
 	deadlock_setup();
 }
@@ -85,20 +90,46 @@ bool idle_wake_one(void)
 	return false;
 }
 
-/* more is ready here than runs: somebody who sleeps may have it */
+/*
+ * Whether it is too early to wake somebody for the one thread that waits at @w. While that has been for nothing, the clock is not even
+ * looked at each time.
+ */
+static bool too_early(const struct worker *w, uint64_t *now)
+{
+	uint64_t gap = __atomic_load_n(&wake_gap, __ATOMIC_RELAXED);
+
+	if (gap > wake_cycles && w->turns % TURNS_EACH)
+		return true;
+	*now = clock_now();
+	return *now - __atomic_load_n(&last_wake, __ATOMIC_RELAXED) < gap;
+}
+
+/* more is ready there than runs, and nobody is looking for it */
+static inline bool may_offer(const struct worker *w)
+{
+	return unlikely(__atomic_load_n(&idle_nasleep, __ATOMIC_RELAXED)) && w->ready && w->running &&
+	       !__atomic_load_n(&nlooking, __ATOMIC_SEQ_CST);
+}
+
+static void offer(uint64_t now)
+{
+	__atomic_store_n(&last_wake, now, __ATOMIC_RELAXED);
+	__atomic_store_n(&offered, true, __ATOMIC_RELAXED);
+	idle_wake_one();
+}
+
 void idle_offer(struct worker *w)
 {
-	uint64_t now;
+	uint64_t now = 0;
 
-	if (likely(!__atomic_load_n(&idle_nasleep, __ATOMIC_RELAXED)) || !w->ready || !w->running)
-		return;
-	if (__atomic_load_n(&nlooking, __ATOMIC_SEQ_CST))
-		return;
-	now = clock_now();
-	if (w->ready < 2 && now - __atomic_load_n(&last_wake, __ATOMIC_RELAXED) < wake_cycles)
-		return;
-	__atomic_store_n(&last_wake, now, __ATOMIC_RELAXED);
-	idle_wake_one();
+	if (may_offer(w) && (w->ready > 1 || !too_early(w, &now)))
+		offer(now ? now : clock_now());
+}
+
+void idle_offer_at_tick(struct worker *w)
+{
+	if (may_offer(w))
+		offer(clock_now());
 }
 
 /* --- having nothing to do ---------------------------------------------------------------------- */
@@ -133,6 +164,19 @@ static bool called(struct worker *w)
 	       (w->timers.root && __atomic_load_n(&w->timers.first, __ATOMIC_RELAXED) <= clock_now());
 }
 
+/* @took: one who looked around took something. Else it matters only whether it was woken for that. */
+static void learn(bool took)
+{
+	uint64_t gap = 2 * __atomic_load_n(&wake_gap, __ATOMIC_RELAXED);
+
+	if (took)
+		gap = wake_cycles;
+	else if (!__atomic_load_n(&offered, __ATOMIC_RELAXED))
+		return;
+	__atomic_store_n(&offered, false, __ATOMIC_RELAXED);
+	__atomic_store_n(&wake_gap, gap < wake_most_cycles ? gap : wake_most_cycles, __ATOMIC_RELAXED);
+}
+
 static bool others_have(const struct worker *w)
 {
 	for (unsigned i = 0; i < nworkers; i++)
@@ -144,17 +188,19 @@ static bool others_have(const struct worker *w)
 bool idle_look_around(struct worker *w)
 {
 	uint64_t now = clock_now(), until = now + look_cycles, next;
-	bool found;
+	bool found, took = false;
 
 	if (nworkers == 1)
 		return called(w);
 	__atomic_fetch_add(&nlooking, 1, __ATOMIC_SEQ_CST);
 	do {
-		found = called(w) || steal(w);
+		found = called(w) || (took = steal(w));
 		for (next = now + look_every_cycles; !found && (now = clock_now()) < next;)
 			arch_relax();
 	} while (!found && now < until);
 	__atomic_fetch_sub(&nlooking, 1, __ATOMIC_SEQ_CST);
+	if (took || !found)
+		learn(took);
 	return found;
 }
 

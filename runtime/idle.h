@@ -20,6 +20,8 @@ bool idle_all_asleep(void);     /* no worker runs, is needed, or will wake by it
 uint64_t idle_slept(void);      /* how often any has gone to sleep: changes where one has been awake */
 uint64_t idle_switched(void);   /* how many threads have been given the CPU */
 bool idle_wake_one(void);       /* false: none sleeps */
-void idle_offer(struct worker *w);              /* more may be ready there than runs: somebody who sleeps may have it */
+/* more may be ready there than runs: somebody who sleeps may have it. The second where that happens rarely, and must not be put off. */
+void idle_offer(struct worker *w);
+void idle_offer_at_tick(struct worker *w);
 
 #endif

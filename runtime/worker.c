@@ -380,7 +380,7 @@ static bool turn_over(struct stint *s, uint64_t now)
 			w->kt->turn_end = now + 1;
 	}
 	runq_unlock(w);
-	idle_offer(w);
+	idle_offer_at_tick(w);
 	return over;
 }
 

@@ -1,6 +1,6 @@
 /*
  * thread_turns.c - who runs when: order of yields, sleeps that are not too short, shares by weight, priorities, a hog that does not
- * starve others, wake-ups that do not wait for the end of a long turn, events found by ticks
+ * starve others, wake-ups that do not wait for the end of a long turn, events found by ticks, and one thread that waits alone
  */
 #include "../test.h"
 
@@ -423,7 +423,7 @@ static void ticks_find_events(void)
 	CHECK_INT(stint_thread_create(&t[0], NULL, reads, NULL), ==, 0);
 	CHECK_INT(stint_thread_create(&t[1], NULL, hog, NULL), ==, 0);
 	CHECK_INT(stint_thread_create(&t[2], NULL, hog, NULL), ==, 0);
-	while (!count_tasks("stint-watch", &tid))
+	while (!count_tasks("stint-watch", &tid) || from_others() < 3)
 		sleep_ns(1000000);
 	CHECK_INT(write(fds[1], &tid, sizeof(tid)), ==, sizeof(tid));
 	CHECK_INT(read(fds[0], &stopped, sizeof(stopped)), ==, sizeof(stopped));
@@ -444,6 +444,71 @@ static void ticks_find_events(void)
 	stop();
 	close(pipe_fds[0]);
 	close(pipe_fds[1]);
+}
+
+/* --- one that waits alone ---------------------------------------------------------------------- */
+
+#define TALKS 20000
+#define THIRDS 10
+
+static int has_run;
+
+static void *runs(void *arg)
+{
+	__atomic_store_n(&has_run, 1, __ATOMIC_RELEASE);
+	return arg;
+}
+
+static void *answers(void *arg)
+{
+	long word;
+
+	while (!stint_chan_recv(((stint_chan_t **)arg)[0], &word))
+		CHECK_INT(stint_chan_send(((stint_chan_t **)arg)[1], &word), ==, 0);
+	return arg;
+}
+
+/* Two threads of one worker talk, so the other worker was woken for nothing, many times. Then one computes until a third has run. */
+static void talks_then_computes(stint_chan_t **chan)
+{
+	stint_thread_t *third;
+
+	for (long word = 0, back; word < TALKS; word++) {
+		CHECK_INT(stint_chan_send(chan[0], &word), ==, 0);
+		CHECK_INT(stint_chan_recv(chan[1], &back), ==, 0);
+	}
+	has_run = 0;
+	CHECK_INT(stint_thread_create(&third, NULL, runs, NULL), ==, 0);
+	while (!__atomic_load_n(&has_run, __ATOMIC_ACQUIRE))
+		;
+	CHECK_INT(stint_thread_join(third, NULL), ==, 0);
+}
+
+static void *talks(void *arg)
+{
+	stint_chan_t *chan[2] = { stint_chan_create(sizeof(long), 0), stint_chan_create(sizeof(long), 0) };
+	stint_thread_t *other;
+
+	CHECK(chan[0] && chan[1]);
+	CHECK_INT(stint_thread_create(&other, NULL, answers, chan), ==, 0);
+	for (int i = 0; i < THIRDS; i++)
+		talks_then_computes(chan);
+	CHECK_INT(stint_chan_close(chan[0]), ==, 0);
+	CHECK_INT(stint_thread_join(other, NULL), ==, 0);
+	stint_chan_free(chan[0]);
+	stint_chan_free(chan[1]);
+	return arg;
+}
+
+/* nobody's turn ends, so only the other worker can run it, and has to be woken for that */
+static void offered_all_the_same(const char *policy)
+{
+	stint_thread_t *t;
+
+	start(2, policy, STINT_S(10));
+	CHECK_INT(stint_thread_create(&t, NULL, talks, NULL), ==, 0);
+	join_all(&t, 1);
+	stop();
 }
 
 int main(void)
@@ -468,5 +533,7 @@ int main(void)
 	free_workers_help("fifo");
 	free_workers_help("lifo");
 	ticks_find_events();
+	offered_all_the_same("fifo");
+	offered_all_the_same("rr");
 	return 0;
 }
