@@ -197,34 +197,44 @@ static void cold_locked(struct slab *slab, unsigned i)
 	slab->cold[slab->ncold++] = i;
 }
 
-static struct stint *warm_locked(struct stint_class *c, struct kthread *kt)
+/* a cold slot, which is nobody's now; NULL: there is none, and none can be made */
+static struct slab *take_cold_locked(struct stint_class *c, unsigned *i)
 {
 	struct slab *slab = c->cold ? c->cold : new_slab_locked(c);
-	struct stint *s;
-	unsigned i;
-	char *slot;
 
 	if (!slab)
 		return NULL;
-	i = slab->cold[--slab->ncold];
+	*i = slab->cold[--slab->ncold];
 	if (!slab->ncold)
 		c->cold = slab->next_cold;
-	slot = slab->base + i * c->slot_size;
-	s = slot_stint(slab, i);
-	if (!(slab->made[i] & GUARDED) && install_guard(slot))
-		goto put_back;
-	slab->made[i] |= GUARDED;
-	lay_out(s, slab, slot);
-	s->kt = kt;
-	if (tcb_make(s))
-		goto put_back;
-	if (!(slab->made[i] & KNOWN))
-		checker_is_stack(s->stack_lo, s->stack_hi);
-	slab->made[i] |= MADE | KNOWN;
-	return s;
-put_back:
-	cold_locked(slab, i);
-	return NULL;
+	return slab;
+}
+
+/* Make the slot @i of @slab, which is nobody's, ready for use. Not under the lock, for it takes long: memory is touched for the first time. */
+static struct stint *warm(struct slab *slab, unsigned i, struct kthread *kt)
+{
+	char *slot = slab->base + i * slab->cls->slot_size;
+	struct stint *s = slot_stint(slab, i);
+	unsigned char made = slab->made[i];
+	bool failed = !(made & GUARDED) && install_guard(slot);
+
+	if (!failed) {
+		made |= GUARDED;
+		lay_out(s, slab, slot);
+		s->kt = kt;
+		failed = tcb_make(s);
+	}
+	if (!failed) {
+		if (!(made & KNOWN))
+			checker_is_stack(s->stack_lo, s->stack_hi);
+		made |= MADE | KNOWN;
+	}
+	sys_lock(&stack_lock);
+	slab->made[i] = made;
+	if (failed)
+		cold_locked(slab, i);
+	sys_unlock(&stack_lock);
+	return failed ? NULL : s;
 }
 
 static unsigned index_of(const struct stint *s)
@@ -357,8 +367,10 @@ static size_t default_size(void)
 /* one; of the default size a batch, if there is one, and the rest of it for the next times. @kt has none. */
 static struct stint *get_common(struct kthread *kt, size_t size)
 {
-	struct stint_class *c;
+	struct slab *slab = NULL;
 	struct stint *s = NULL;
+	struct stint_class *c;
+	unsigned i;
 
 	sys_lock(&stack_lock);
 	c = class_locked(size);
@@ -371,10 +383,10 @@ static struct stint *get_common(struct kthread *kt, size_t size)
 	} else if (c) {
 		s = take_hot_locked(c);
 		if (!s)
-			s = warm_locked(c, kt);
+			slab = take_cold_locked(c, &i);
 	}
 	sys_unlock(&stack_lock);
-	return s;
+	return slab ? warm(slab, i, kt) : s;
 }
 
 /* @kt has none at hand, or none of that size */

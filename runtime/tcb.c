@@ -303,9 +303,6 @@ void tcb_modules_changed(void)
 		sys_free(new);
 		return;
 	}
-	for (unsigned i = 0; i < new->n; i++)
-		if (!has_module(old, &new->module[i]))
-			stack_each(init_in, &new->module[i]);
 	equal = take_equal(new);
 	if (equal) {
 		equal->changes = new->changes;
@@ -316,6 +313,10 @@ void tcb_modules_changed(void)
 		new->older = old;
 		__atomic_store_n(&template, new, __ATOMIC_RELEASE);
 	}
+	/* published before: one that is being made is found here, or finds them in tcb_fresh() */
+	for (unsigned i = 0; i < new->n; i++)
+		if (!has_module(old, &new->module[i]))
+			stack_each(init_in, &new->module[i]);
 	sys_unlock(&template_lock);
 }
 
