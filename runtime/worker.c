@@ -594,6 +594,7 @@ void workers_after_fork(struct worker *w)
 	workers[0] = w;
 	nworkers = nregular = 1;
 	w->id = 0;
+	w->relief = false;
 	w->lock = w->wanted = w->inside = w->kt->kicked = w->asleep = 0;
 	w->ready = 0;
 	w->heir = NULL;

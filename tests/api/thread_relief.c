@@ -47,10 +47,38 @@ static void check_mask(void)
 	CHECK_INT(sigismember(&mask, SIGUSR2), ==, 1);
 }
 
+static void *returns(void *arg)
+{
+	return arg;
+}
+
+/*
+ * True in the child, whose only worker is a relief no more: others run on it, it looks after who sleeps, and with the last thread the
+ * process ends.
+ */
+static bool forks(void)
+{
+	stint_thread_t *t;
+	pid_t pid = fork();
+
+	CHECK_INT(pid, >=, 0);
+	if (pid) {
+		CHECK_EXIT(pid, 0);
+		return false;
+	}
+	test_child();
+	CHECK_INT(stint_thread_create(&t, NULL, returns, NULL), ==, 0);
+	CHECK_INT(stint_thread_join(t, NULL), ==, 0);
+	stint_thread_sleep(STINT_MS(1));
+	return true;
+}
+
 static void *ends_that(void *arg)
 {
 	CHECK_INT(stint_sem_wait(&start_writer), ==, 0);
 	check_mask();
+	if (forks())
+		return arg;
 	CHECK_INT(write(pipe_fds[1], "x", 1), ==, 1);
 	return arg;
 }
