@@ -107,7 +107,7 @@ static bool too_early(const struct worker *w, uint64_t *now)
 /* more is ready there than runs, and nobody is looking for it */
 static inline bool may_offer(const struct worker *w)
 {
-	return unlikely(__atomic_load_n(&idle_nasleep, __ATOMIC_RELAXED)) && w->ready && w->running &&
+	return __atomic_load_n(&idle_nasleep, __ATOMIC_RELAXED) && w->ready && w->running &&
 	       !__atomic_load_n(&nlooking, __ATOMIC_SEQ_CST);
 }
 
@@ -118,7 +118,7 @@ static void offer(uint64_t now)
 	idle_wake_one();
 }
 
-void idle_offer(struct worker *w)
+void idle_offer_slow(struct worker *w)
 {
 	uint64_t now = 0;
 

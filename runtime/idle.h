@@ -21,7 +21,13 @@ uint64_t idle_slept(void);      /* how often any has gone to sleep: changes wher
 uint64_t idle_switched(void);   /* how many threads have been given the CPU */
 bool idle_wake_one(void);       /* false: none sleeps */
 /* more may be ready there than runs: somebody who sleeps may have it. The second where that happens rarely, and must not be put off. */
-void idle_offer(struct worker *w);
+void idle_offer_slow(struct worker *w);
 void idle_offer_at_tick(struct worker *w);
+
+static inline void idle_offer(struct worker *w)
+{
+	if (unlikely(__atomic_load_n(&idle_nasleep, __ATOMIC_RELAXED)))
+		idle_offer_slow(w);
+}
 
 #endif

@@ -200,8 +200,10 @@ static void end_turn_soon_locked(struct worker *w, struct stint_task *task, stin
 	runq_set_due(w);
 }
 
-void runq_file_at_locked(struct worker *w, struct stint_thread *t, enum ready_op op, stint_ns now, uint64_t by)
+void runq_file_at_locked(struct worker *w, struct stint_thread *t, enum ready_op op, stint_ns now, const struct stint_thread *by)
 {
+	uint64_t turn_end, offer_at;
+
 	t->worker = w;
 	if (unlikely(t->policy_gen != w->policy_gen)) {
 		memset(t->task.priv, 0, sizeof(t->task.priv));
@@ -212,7 +214,8 @@ void runq_file_at_locked(struct worker *w, struct stint_thread *t, enum ready_op
 	} else {
 		w->policy->wakeup(w->rq, &t->task, now);
 	}
-	trace(w, op == READY_SPAWN ? TRACE_SPAWN : TRACE_WAKE, t, by, 0);
+	if (unlikely(trace_on))
+		trace_note(w, op == READY_SPAWN ? TRACE_SPAWN : TRACE_WAKE, t, by ? by->task.id : 0, 0);
 	w->stats.wakeups++;
 	w->ready++;
 	if (!w->running)
@@ -228,10 +231,12 @@ void runq_file_at_locked(struct worker *w, struct stint_thread *t, enum ready_op
 		resched_locked(w);
 		return;
 	}
-	if (w->turn_end == NEVER && w->policy->slice)
+	turn_end = w->turn_end;
+	offer_at = w->offer_at;
+	if (turn_end == NEVER && w->policy->slice)
 		runq_begin_turn_locked(w, &w->running->task, now);
 	runq_offer_later(w);
-	if (!w->resched)
+	if ((w->turn_end != turn_end || w->offer_at != offer_at) && !w->resched)
 		runq_set_due(w);
 }
 

@@ -240,7 +240,7 @@ static void file_heir_locked(struct worker *w, const struct stint_thread *t, sti
 	struct stint_thread *heir = w->heir;
 
 	w->heir = NULL;
-	runq_file_at_locked(w, heir, READY_WAKEUP, now, t->task.id);
+	runq_file_at_locked(w, heir, READY_WAKEUP, now, t);
 }
 
 /* the running thread @t leaves as @how says: what to switch to */
