@@ -120,11 +120,29 @@ static bool woken_here(struct stint_thread *t)
 	return true;
 }
 
-static int park_thread(struct stint *s, struct stint_thread *t, uint64_t deadline)
+/* it goes on: why */
+static inline int went_on(struct stint_thread *t, bool at_deadline)
 {
-	struct stint *root = stint_of(t);
+	int state = __atomic_load_n(&t->park_state, __ATOMIC_ACQUIRE);
+
+	/* after WOKEN nobody touches it; after the others a waker may still come, and is not to be overlooked */
+	if (state != PARK_WOKEN && __atomic_compare_exchange_n(&t->park_state, &state, PARK_NOT, false, __ATOMIC_ACQ_REL,
+	                                                       __ATOMIC_ACQUIRE))
+		return state == PARK_TIMED_OUT && at_deadline ? ETIMEDOUT : EINTR;
+	__atomic_store_n(&t->park_state, PARK_NOT, __ATOMIC_RELAXED);
+	return 0;
+}
+
+static inline int park_for_good(struct stint *s, struct stint_thread *t)
+{
+	if (!woken_here(t) && !cancelled_before(t))
+		worker_block(s, stint_of(t));
+	return went_on(t, true);
+}
+
+static __attribute__((noinline)) int park_until(struct stint *s, struct stint_thread *t, uint64_t deadline)
+{
 	uint64_t limit = deadline;
-	int state;
 
 	if (s->eff < limit && interruptible(s))
 		limit = s->eff;         /* of a call in the thread */
@@ -133,17 +151,11 @@ static int park_thread(struct stint *s, struct stint_thread *t, uint64_t deadlin
 			timers_add(&s->kt->worker->timers, &t->timer, limit);
 			monitor_attend_timer(limit);
 		}
-		worker_block(s, root);
+		worker_block(s, stint_of(t));
 		if (limit != NEVER)
 			timers_del(&t->timer);
 	}
-	/* after WOKEN nobody touches it; after the others a waker may still come, and is not to be overlooked */
-	state = __atomic_load_n(&t->park_state, __ATOMIC_ACQUIRE);
-	if (state != PARK_WOKEN && __atomic_compare_exchange_n(&t->park_state, &state, PARK_NOT, false, __ATOMIC_ACQ_REL,
-	                                                       __ATOMIC_ACQUIRE))
-		return state == PARK_TIMED_OUT && limit == deadline ? ETIMEDOUT : EINTR;
-	__atomic_store_n(&t->park_state, PARK_NOT, __ATOMIC_RELAXED);
-	return 0;
+	return went_on(t, limit == deadline);
 }
 
 /* --- kernel threads ---------------------------------------------------------------------------- */
@@ -214,7 +226,7 @@ static int sleep_for_good(struct stint *s, struct stint_waiter *w, bool stoppabl
 	return err ? err : __atomic_load_n(&w->state, __ATOMIC_ACQUIRE) == PARK_DEADLOCKED ? EDEADLK : 0;
 }
 
-static int park_kthread(struct stint *s, struct stint_waiter *w, uint64_t deadline)
+static __attribute__((noinline)) int park_kthread(struct stint *s, struct stint_waiter *w, uint64_t deadline)
 {
 	bool stoppable = s && interruptible(s);
 	uint64_t limit = stoppable && s->eff < deadline ? s->eff : deadline;
@@ -244,8 +256,14 @@ static int park_kthread(struct stint *s, struct stint_waiter *w, uint64_t deadli
 
 int park(struct stint *s, struct stint_waiter *w, uint64_t deadline)
 {
-	int r = w->thread ? park_thread(s, w->thread, deadline) : park_kthread(s, w, deadline);
+	int r;
 
+	if (unlikely(!w->thread))
+		r = park_kthread(s, w, deadline);
+	else if (likely(deadline == NEVER && s->eff == NEVER))
+		r = park_for_good(s, w->thread);
+	else
+		r = park_until(s, w->thread, deadline);
 	fiber_acquire(state_of(w));
 	return r;
 }
@@ -304,7 +322,7 @@ void unpark(struct stint_waiter *w)
 	if (unlikely(here && here->running == t))
 		__atomic_store_n(&t->park_state, PARK_WOKEN_HERE, __ATOMIC_RELAXED);
 	else
-		worker_ready(t, READY_WAKEUP);
+		worker_ready_from(here, t, READY_WAKEUP);
 }
 
 /* The thread is filed by leave_locked() (worker.c), which follows. */

@@ -82,16 +82,19 @@ static bool ready_elsewhere(struct stint_thread *t, struct worker **at)
 	return !idle_wake(w);
 }
 
-void worker_ready(struct stint_thread *t, enum ready_op op)
+void worker_ready_from(struct worker *w, struct stint_thread *t, enum ready_op op)
 {
-	struct worker *w = worker_here();
-
 	fiber_release(t);
 	thread_wait_off_cpu(t);
 	if (likely(w))
 		ready_here(w, t, op);
 	else if (ready_elsewhere(t, &w))
 		worker_kick(w);
+}
+
+void worker_ready(struct stint_thread *t, enum ready_op op)
+{
+	worker_ready_from(worker_here(), t, op);
 }
 
 /*

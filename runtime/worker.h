@@ -95,6 +95,7 @@ enum ready_op { READY_SPAWN, READY_WAKEUP };
 
 /* @t is ready now; it was away. Any kernel thread, preemption disabled or outside calls. */
 void worker_ready(struct stint_thread *t, enum ready_op op);
+void worker_ready_from(struct worker *here, struct stint_thread *t, enum ready_op op);  /* @here: worker_here() */
 
 void worker_ready_insig(struct stint_thread *t);        /* it has waited */
 

@@ -30,7 +30,7 @@ static void leave(struct wait *wait)
 }
 
 /* out of the queue with nothing; false: it has been served, a moment ago */
-static bool give_up(struct wait *wait)
+static __attribute__((noinline)) bool give_up(struct wait *wait)
 {
 	wait_lock(wait->class, wait->object, wait->lock);
 	if (waitq_has(wait->queue, &wait->w)) {
@@ -44,7 +44,7 @@ static bool give_up(struct wait *wait)
 }
 
 /* one turn in the queue; locked at first, not afterwards */
-static int turn(struct wait *wait, uint64_t deadline)
+static inline int turn(struct wait *wait, uint64_t deadline)
 {
 	int r;
 
@@ -52,7 +52,7 @@ static int turn(struct wait *wait, uint64_t deadline)
 	waitq_add(wait->queue, &wait->w);
 	wait_unlock(wait->class, wait->object, wait->lock);
 	r = park(wait->s, &wait->w, deadline);
-	return r && give_up(wait) ? r : wait->w.result;
+	return unlikely(r) && give_up(wait) ? r : wait->w.result;
 }
 
 /* as in wait_nopreempt(): the lock is held afterwards when the answer is MUST_WAIT */
@@ -71,22 +71,35 @@ static int enter_again(struct wait *wait)
 	return r;
 }
 
-int wait_slow(struct wait *wait)
+/* turn after turn, with stops in between */
+static __attribute__((noinline)) int turns(struct wait *wait, uint64_t deadline, int r)
 {
-	uint64_t deadline = NEVER;
-	int r = MUST_WAIT;
-
-	if (wait->timeout != STINT_FOREVER) {
-		leave(wait);
-		deadline = wait_deadline(wait->s, wait->timeout);
-		r = enter_again(wait);
-	}
-	while (r == MUST_WAIT) {
-		r = turn(wait, deadline);
+	for (;;) {
 		if (r == EINTR) {
 			park_stop(wait->s, wait->caller);
 			r = enter_again(wait);
 		}
+		if (r != MUST_WAIT)
+			return r;
+		r = turn(wait, deadline);
 	}
-	return r;
+}
+
+static __attribute__((noinline)) int timed(struct wait *wait)
+{
+	uint64_t deadline;
+
+	leave(wait);
+	deadline = wait_deadline(wait->s, wait->timeout);
+	return turns(wait, deadline, enter_again(wait));
+}
+
+int wait_slow(struct wait *wait)
+{
+	int r;
+
+	if (unlikely(wait->timeout != STINT_FOREVER))
+		return timed(wait);
+	r = turn(wait, NEVER);
+	return likely(r != EINTR) ? r : turns(wait, NEVER, r);
 }
