@@ -89,11 +89,8 @@ static void publish(struct stint *s, int state)
 
 /* --- whose call is it -------------------------------------------------------------------------- */
 
-/* calls launched or last resumed in a call belong to it, and go when it is cancelled */
-static void adopt(struct stint *s, struct stint *up)
+static __attribute__((noinline)) void adopt_slow(struct stint *s, struct stint *up)
 {
-	if (likely(!up && cds_list_empty(&s->sibling)))
-		return;
 	sys_lock(&children_lock);
 	if (!cds_list_empty(&s->sibling))
 		cds_list_del_init(&s->sibling);
@@ -102,13 +99,17 @@ static void adopt(struct stint *s, struct stint *up)
 	sys_unlock(&children_lock);
 }
 
-/* @s is over: its calls are its caller's now */
-static void hand_children(struct stint *s, struct stint *up)
+/* calls launched or last resumed in a call belong to it, and go when it is cancelled */
+static inline void adopt(struct stint *s, struct stint *up)
+{
+	if (unlikely(up || !cds_list_empty(&s->sibling)))
+		adopt_slow(s, up);
+}
+
+static __attribute__((noinline)) void hand_children_slow(struct stint *s, struct stint *up)
 {
 	struct cds_list_head *pos, *next;
 
-	if (likely(cds_list_empty(&s->children)))
-		return;
 	sys_lock(&children_lock);
 	cds_list_for_each_safe(pos, next, &s->children) {
 		cds_list_del_init(pos);
@@ -116,6 +117,13 @@ static void hand_children(struct stint *s, struct stint *up)
 			cds_list_add(pos, &up->children);
 	}
 	sys_unlock(&children_lock);
+}
+
+/* @s is over: its calls are its caller's now */
+static inline void hand_children(struct stint *s, struct stint *up)
+{
+	if (unlikely(!cds_list_empty(&s->children)))
+		hand_children_slow(s, up);
 }
 
 static struct stint *first_child(struct stint *s)
@@ -509,7 +517,7 @@ static bool pop_cleanup(struct stint *s, struct cleanup *out)
 	return true;
 }
 
-static void drop_cleanups(struct stint *s)
+static __attribute__((noinline)) void drop_cleanups(struct stint *s)
 {
 	while (s->more_cleanups) {
 		struct cleanup_block *b = s->more_cleanups;

@@ -11,12 +11,6 @@
 #include "context.h"
 #include "ledger.h"
 
-void ledger_init(struct ledger *l)
-{
-	/* everything else is empty already, and fds.held may still be on its way to 0, see ledger-fd.c */
-	l->locks.streams = 0;
-}
-
 size_t ledger_fds_held(const struct ledger *l)
 {
 	long held = __atomic_load_n(&l->fds.held, __ATOMIC_RELAXED);

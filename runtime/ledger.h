@@ -34,7 +34,12 @@ enum thing_kind {
 };
 enum lock_kind { LOCK_MUTEX, LOCK_RWLOCK, LOCK_SPIN, LOCK_CXX_MUTEX };        /* the last: the C++ library's own */
 
-void ledger_init(struct ledger *l);             /* an empty one, in zeroed or released memory; no allocation */
+/* an empty one, in zeroed or released memory: nearly all is so already, and fds.held may still be on its way to 0, see ledger-fd.c */
+static inline void ledger_init(struct ledger *l)
+{
+	l->locks.streams = 0;
+}
+
 void ledger_release(struct stint *s);           /* give everything back; on the stint itself, depth > 0 */
 void ledger_pass(struct stint *s, struct stint *to);    /* @to NULL: drop. @s is complete, depth > 0 */
 

@@ -389,10 +389,11 @@ static struct stint *get_common(struct kthread *kt, size_t size)
 	return slab ? warm(slab, i, kt) : s;
 }
 
-/* @kt has none at hand, or none of that size */
+/* @kt has none at hand, or none of that size; errno stays as it is */
 static __attribute__((noinline)) struct stint *get_slow(struct kthread *kt, size_t size)
 {
 	struct stint *s;
+	int saved;
 
 	if (!kt->slots && kt->spare) {
 		kt->slots = kt->spare;
@@ -400,8 +401,12 @@ static __attribute__((noinline)) struct stint *get_slow(struct kthread *kt, size
 		kt->spare = NULL;
 	}
 	s = kt->slots;
-	if (!s || s->size_class->stack_size != size)
-		return get_common(kt, size);
+	if (!s || s->size_class->stack_size != size) {
+		saved = errno;
+		s = get_common(kt, size);
+		errno = saved;
+		return s;
+	}
 	kt->slots = s->next_free;
 	kt->nslots--;
 	return s;
@@ -418,10 +423,8 @@ struct stint *stack_get(struct kthread *kt, size_t size)
 	} else {
 		s = get_slow(kt, size);
 	}
-	if (unlikely(!s || tcb_fresh(s))) {
-		if (s)
-			put_one(s);
-		errno = ENOMEM;
+	if (s && unlikely(tcb_fresh(s))) {
+		put_one(s);
 		return NULL;
 	}
 	return s;

@@ -14,7 +14,7 @@ int stack_init(void);
  * stack_get - a slot with at least @size usable bytes of stack, its struct stint zeroed or as its last
  * user left it, its thread control block ready and fresh
  *
- * Return:  the stint; NULL with errno ENOMEM.
+ * Return:  the stint; NULL: no memory. errno stays as it is.
  * Context: preemption disabled or outside calls.
  */
 struct stint *stack_get(struct kthread *kt, size_t size);

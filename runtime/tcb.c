@@ -815,6 +815,7 @@ static bool dynamic_block_made(void *tp)
 static int drop_dynamic_blocks(void *tp)
 {
 	void *old = AT(tp, TCB_DTV, void *), *fiber = fiber_of(tp), *new;
+	int saved = errno;
 	char kept[512];
 
 	if (layout.libc_tls_size > sizeof(kept))
@@ -822,6 +823,7 @@ static int drop_dynamic_blocks(void *tp)
 	memcpy(kept, (char *)tp + layout.libc_tls, layout.libc_tls_size);
 	if (sys_fault(SYS_MALLOC) || !dl_allocate_tls(tp)) {
 		AT(tp, TCB_DTV, void *) = old;
+		errno = saved;
 		return ENOMEM;
 	}
 	memcpy((char *)tp + layout.libc_tls, kept, layout.libc_tls_size);
@@ -830,6 +832,7 @@ static int drop_dynamic_blocks(void *tp)
 	AT(tp, TCB_DTV, void *) = old;
 	dl_deallocate_tls(tp, false);
 	AT(tp, TCB_DTV, void *) = new;
+	errno = saved;
 	return 0;
 }
 

@@ -257,27 +257,36 @@ static int create(struct stint *s, struct kthread *kt, stint_thread_t **out, con
 	return 0;
 }
 
-static int create_checked(stint_thread_t **out, const struct stint_thread_attr *attr, stint_fn *fn, void *arg,
-                          bool detached, const void *caller)
+/* on a kernel thread of the program's */
+static __attribute__((noinline)) int start_and_create(struct stint *s, stint_thread_t **out, const struct stint_thread_attr *attr,
+                                                      stint_fn *fn, void *arg, bool detached)
 {
-	struct stint *s = self();
 	struct kthread *kt;
-	int err = !fn ? EINVAL : attr ? check_attr(attr) : 0;
-	int saved = errno;
+	int saved = errno, err = config_enter();
 
-	if (err)
-		return err;
-	park_begin(s);
-	kt = kthread_here();
-	if (likely(kt && kt->worker)) {
-		err = create(s, kt, out, attr, fn, arg, detached);
-	} else if (!(err = config_enter())) {
+	if (!err) {
 		kt = kthread_get(&err);
 		if (kt)
 			err = create(s, kt, out, attr, fn, arg, detached);
 		config_leave();
 	}
 	errno = saved;
+	return err;
+}
+
+static int create_checked(stint_thread_t **out, const struct stint_thread_attr *attr, stint_fn *fn, void *arg,
+                          bool detached, const void *caller)
+{
+	struct stint *s = self();
+	struct kthread *kt;
+	int err = !fn ? EINVAL : attr ? check_attr(attr) : 0;
+
+	if (err)
+		return err;
+	park_begin(s);
+	kt = kthread_here();
+	err = likely(kt && kt->worker) ? create(s, kt, out, attr, fn, arg, detached)
+	                               : start_and_create(s, out, attr, fn, arg, detached);
 	park_end(s, caller);
 	return err;
 }
