@@ -9,6 +9,7 @@ build_tests = \
 	tests/build/install.sh \
 	tests/build/layering.sh \
 	tests/build/manpages.sh \
-	tests/build/orphans.sh
+	tests/build/orphans.sh \
+	tests/build/switch.sh
 TESTS += $(build_tests)
 EXTRA_DIST += $(build_tests) tests/build/lib.sh
