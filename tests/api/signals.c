@@ -4,6 +4,7 @@
  */
 #include "../test.h"
 
+#include <execinfo.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <sys/time.h>
@@ -332,6 +333,73 @@ static void raised(void)
 	stint_free(s);
 }
 
+/*
+ * A handler may look at the stack, wherever it lands: between two stacks, too. What lies on the other one, where this one has a return
+ * address, are registers of whoever switched; so these are full of what is no address.
+ */
+#define GARBAGE 0x5a5a5a5a5a5a5a5a
+#define AMONG_GARBAGE(statement)                                                                                     \
+	do {                                                                                                         \
+		uint64_t a = GARBAGE, b = GARBAGE, c = GARBAGE, d = GARBAGE, e = GARBAGE, f = GARBAGE, g = GARBAGE;  \
+		__asm__ volatile("" : "+r"(a), "+r"(b), "+r"(c), "+r"(d), "+r"(e), "+r"(f), "+r"(g));                \
+		statement;                                                                                           \
+		__asm__ volatile("" : "+r"(a), "+r"(b), "+r"(c), "+r"(d), "+r"(e), "+r"(f), "+r"(g));                \
+	} while (0)
+
+enum { TRACES = 2000 };
+static int traces;
+
+static void on_usr2(int signo)
+{
+	void *at[64];
+
+	(void)signo;
+	CHECK_INT(backtrace(at, 64), >, 0);
+	__atomic_fetch_add(&traces, 1, __ATOMIC_RELAXED);
+}
+
+static void *sends_usr2(void *arg)
+{
+	struct rng r;
+
+	rng_seed(&r, test_seed());
+	for (int seen; (seen = __atomic_load_n(&traces, __ATOMIC_RELAXED)) < TRACES;) {
+		pthread_kill(*(pthread_t *)arg, SIGUSR2);
+		while (__atomic_load_n(&traces, __ATOMIC_RELAXED) == seen)
+			;
+		for (volatile int turn = rng_below(&r, 2000); turn > 0; turn--)
+			;
+	}
+	return NULL;
+}
+
+static void *pauses(void *arg)
+{
+	while (__atomic_load_n(&traces, __ATOMIC_RELAXED) < TRACES)
+		AMONG_GARBAGE(stint_pause());
+	return arg;
+}
+
+static void backtraces(void)
+{
+	pthread_t me = pthread_self(), sender;
+	void *at[4];
+	stint_t *s;
+	int r;
+
+	CHECK_INT(backtrace(at, 4), >, 0);      /* loads what it needs */
+	signal(SIGUSR2, on_usr2);
+	CHECK_INT(pthread_create(&sender, NULL, sends_usr2, &me), ==, 0);
+	s = stint_launch(pauses, NULL, STINT_FOREVER);
+	CHECK(s);
+	do {
+		AMONG_GARBAGE(r = stint_resume(s, STINT_FOREVER));
+	} while (r == EAGAIN);
+	CHECK_INT(r, ==, 0);
+	stint_free(s);
+	CHECK_INT(pthread_join(sender, NULL), ==, 0);
+}
+
 int main(void)
 {
 	test_watchdog();
@@ -346,5 +414,6 @@ int main(void)
 	everything_blocked();
 	pending_for_the_caller();
 	raised();
+	backtraces();
 	return 0;
 }

@@ -69,6 +69,23 @@ extern int arch_user_tp __attribute__((visibility("hidden")));
 #define ARCH_STR(x) ARCH_STR2(x)
 #define ARCH_CTX(field, reg) ARCH_STR(ARCH_CTX_##field) "(" reg ")"
 
+/*
+ * Between these the stack is not that of the frame around it, and a handler of the program's that lands there may ask for a backtrace:
+ * it ends there, instead of going on with whatever lies on the other stack. The nop is where who is called returns to, less 1, by which
+ * unwinders look up what has left here.
+ */
+#ifdef __GCC_HAVE_DWARF2_CFI_ASM
+#define ARCH_GONE \
+	".cfi_remember_state\n\t" \
+	".cfi_undefined rip\n\t"
+#define ARCH_BACK \
+	".cfi_restore_state\n\t" \
+	"nop\n"
+#else
+#define ARCH_GONE ""
+#define ARCH_BACK ""
+#endif
+
 #define ARCH_SAVE /* into what rdi points at; goes on at 9 */ \
 	"lea	9f(%%rip), %%rbx\n\t" \
 	"mov	%%rbx, " ARCH_CTX(PC, "%%rdi") "\n\t" \
@@ -117,6 +134,7 @@ static inline __attribute__((always_inline)) void arch_switch(struct arch_contex
 {
 	__asm__ volatile(ARCH_SAVE
 	                 "mov	" ARCH_CTX(TP, "%%rsi") ", %%rax\n\t"
+	                 ARCH_GONE
 	                 "mov	" ARCH_CTX(BP, "%%rsi") ", %%rbp\n\t"
 	                 "mov	" ARCH_CTX(SP, "%%rsi") ", %%rsp\n\t"
 	                 ARCH_SET_TP
@@ -134,7 +152,8 @@ static inline __attribute__((always_inline)) void arch_switch(struct arch_contex
 	                 "jmp	4b\n"
 	                 "5:	fldcw	" ARCH_CTX(FCW, "%%rsi") "\n\t"
 	                 "jmp	6b\n\t"
-	                 ".previous\n"
+	                 ".previous\n\t"
+	                 ARCH_BACK
 	                 "9:"
 	                 : "+D"(save), "+S"(to)
 	                 : [user_tp] "m"(arch_user_tp)
@@ -164,11 +183,13 @@ static inline __attribute__((always_inline)) void arch_start(struct arch_context
 	void **sp = arch_first_frame(top, entry, arg);
 
 	__asm__ volatile(ARCH_SAVE
+	                 ARCH_GONE
 	                 "mov	%%rsi, %%rsp\n\t"
 	                 ARCH_SET_TP
 	                 "stmxcsr	" ARCH_CTX(MXCSR, "%%rdi") "\n\t"
 	                 "fnstcw	" ARCH_CTX(FCW, "%%rdi") "\n\t"
-	                 "jmp	arch_begin\n"
+	                 "jmp	arch_begin\n\t"
+	                 ARCH_BACK
 	                 "9:"
 	                 : "+D"(save), "+S"(sp), "+a"(tp)
 	                 : [user_tp] "m"(arch_user_tp)
