@@ -40,8 +40,9 @@ START_TEST(never_early)
 
 		if (clock_cycles(span) == NEVER || span > INT64_MAX / 2)
 			continue;
-		ck_assert_int_ge(back, span - span / 1000000 - 1);
-		ck_assert_int_le(back, span + span / 8 + 2);     /* what two samples leave in doubt, under valgrind too */
+		if (back >= span - span / 1000000 - 1 && back <= span + span / 8 + 2)
+			continue;       /* the latter: what two samples leave in doubt, under valgrind too */
+		ck_abort_msg("%lld ns become %lld", (long long)span, (long long)back);
 	}
 	ck_assert(clock_cycles(1) >= 1);
 	ck_assert_int_eq(clock_ns(0), 0);
@@ -56,7 +57,8 @@ START_TEST(monotonic)
 	last = clock_now();
 	for (int i = 0; i < 1000000; i++) {
 		now = clock_now();
-		ck_assert(now >= last);
+		if (now < last)         /* an assertion makes a system call, too many under valgrind */
+			ck_abort_msg("%llu after %llu", (unsigned long long)now, (unsigned long long)last);
 		last = now;
 	}
 	for (int64_t span = 1; span < INT64_MAX / 3; span *= 3)
