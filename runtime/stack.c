@@ -19,8 +19,8 @@
  * counting whole stacks (keeps too few, or too much where they are deep); returning what is below the top pages of each
  * (a system call each time).
  *
- * stack_lock protects classes, slabs and common lists; nests inside nothing. Nothing here runs in signal context,
- * except stack_in_guard(), which reads what never changes while the slot is in use.
+ * stack_lock protects classes, slabs and common lists; nests in libset_lock, template_lock and the list_lock of deadlock.c. Nothing
+ * here runs in signal context, except stack_in_guard(), which reads what never changes while the slot is in use.
  */
 #define _GNU_SOURCE
 #include <errno.h>

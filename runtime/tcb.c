@@ -23,8 +23,8 @@
  * (errno, h_errno, locale, dlerror(), the resolver's) is reset by name. A block given up leaves its malloc cache to the next one made,
  * since there is no call to flush another thread's cache.
  *
- * Locks: template_lock protects the list of modules; stack.c's lock nests in it (all blocks are visited), and in that
- * cache_lock, which protects the left caches. None is held around calls that take the loader's big lock, because a
+ * Locks: template_lock protects the list of modules; stack.c's lock nests in it (all blocks are visited). cache_lock protects the
+ * left caches; nests in nothing, and nothing in it. None is held around calls that take the loader's big lock, because a
  * constructor that runs under that may launch calls. Nothing here runs in signal context.
  * Tried and rejected: putting our blocks on glibc's own list of threads (dlopen would initialise them for us, but
  * fork and setxid would then signal and recycle threads that do not exist).
