@@ -97,12 +97,21 @@ int sys_init(void)
 
 void *sys_alloc(size_t size)
 {
-	return sys_fault(SYS_MALLOC) ? NULL : sys.calloc(1, size);
+	void *p;
+
+	if (sys_fault(SYS_MALLOC))
+		return NULL;
+	sys_enter();
+	p = sys.calloc(1, size);
+	sys_leave();
+	return p;
 }
 
 void sys_free(void *p)
 {
+	sys_enter();
 	sys.free(p);
+	sys_leave();
 }
 
 void *sys_mmap(size_t len, int extra_flags)
@@ -136,10 +145,13 @@ int sys_gettid(void)
 	return (int)sys_raw(SYS_gettid, 0, 0, 0, 0);
 }
 
+__thread unsigned sys_at_locks;
+
 void sys_lock(struct sys_lock *l)
 {
 	int seen = 0;
 
+	sys_enter();
 	if (__atomic_compare_exchange_n(&l->state, &seen, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return;
 	while (__atomic_exchange_n(&l->state, 2, __ATOMIC_ACQUIRE))
@@ -150,6 +162,7 @@ void sys_unlock(struct sys_lock *l)
 {
 	if (__atomic_exchange_n(&l->state, 0, __ATOMIC_RELEASE) == 2)
 		sys_raw(SYS_futex, &l->state, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, 0);
+	sys_leave();
 }
 
 void sys_wait(int *word, int value)

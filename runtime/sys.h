@@ -91,6 +91,24 @@ struct sys_lock {
 void sys_lock(struct sys_lock *l);
 void sys_unlock(struct sys_lock *l);
 
+/*
+ * How many locks, these and those of libc's memory functions, whoever runs on this identity holds or waits for: a signal handler of
+ * the program's that has interrupted it, and forks, must not wait for them (interpose/process.c). Goes up first and down last.
+ */
+extern __thread unsigned sys_at_locks __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+static inline void sys_enter(void)
+{
+	sys_at_locks++;
+	__asm__ volatile("" ::: "memory");
+}
+
+static inline void sys_leave(void)
+{
+	__asm__ volatile("" ::: "memory");
+	sys_at_locks--;
+}
+
 /* wait until *@word is no longer @value; wake all who wait on it */
 void sys_wait(int *word, int value);
 void sys_wake(int *word);

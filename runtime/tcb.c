@@ -658,6 +658,23 @@ int tcb_init(char *why, size_t size)
 
 /* --- one block --------------------------------------------------------------------------------- */
 
+static bool allocate_tls(void *tp)
+{
+	bool made;
+
+	sys_enter();
+	made = dl_allocate_tls(tp);
+	sys_leave();
+	return made;
+}
+
+static void deallocate_tls(void *tp)
+{
+	sys_enter();
+	dl_deallocate_tls(tp, false);
+	sys_leave();
+}
+
 static void adopt_cache(void *tp)
 {
 	struct left_cache *c;
@@ -741,7 +758,7 @@ int tcb_make(struct stint *s)
 	if (tid >= LAST_FAKE_TID)
 		__atomic_store_n(&next_tid, FIRST_FAKE_TID, __ATOMIC_RELAXED);
 	s->fake_tid = tid;
-	if (sys_fault(SYS_MALLOC) || !dl_allocate_tls(s->tp))
+	if (sys_fault(SYS_MALLOC) || !allocate_tls(s->tp))
 		return ENOMEM;
 	fill_header(s);
 	set_fiber(s->tp, new_fiber());
@@ -793,7 +810,7 @@ void tcb_destroy(struct stint *s)
 	leave_cache(s->tp);
 	free_key_blocks(s->tp);
 	drop_fiber(s->tp);
-	dl_deallocate_tls(s->tp, false);
+	deallocate_tls(s->tp);
 }
 
 /* whether a block that __tls_get_addr makes on first use was made; a vector entry is {value, what to free} */
@@ -821,7 +838,7 @@ static int drop_dynamic_blocks(void *tp)
 	if (layout.libc_tls_size > sizeof(kept))
 		return ENOTSUP;
 	memcpy(kept, (char *)tp + layout.libc_tls, layout.libc_tls_size);
-	if (sys_fault(SYS_MALLOC) || !dl_allocate_tls(tp)) {
+	if (sys_fault(SYS_MALLOC) || !allocate_tls(tp)) {
 		AT(tp, TCB_DTV, void *) = old;
 		errno = saved;
 		return ENOMEM;
@@ -830,7 +847,7 @@ static int drop_dynamic_blocks(void *tp)
 	set_fiber(tp, fiber);
 	new = AT(tp, TCB_DTV, void *);
 	AT(tp, TCB_DTV, void *) = old;
-	dl_deallocate_tls(tp, false);
+	deallocate_tls(tp);
 	AT(tp, TCB_DTV, void *) = new;
 	errno = saved;
 	return 0;

@@ -98,6 +98,7 @@ endif
 
 stress_tests = \
 	tests/stress/chan \
+	tests/stress/forks \
 	tests/stress/hammer \
 	tests/stress/join \
 	tests/stress/limit \
@@ -256,6 +257,7 @@ EXTRA_DIST += tests/interpose/programs.sh
 
 tests_stress_chan_LDADD = libstint.la
 tests_stress_sync_LDADD = libstint.la
+tests_stress_forks_LDADD = libstint.la
 tests_stress_hammer_LDADD = libstint.la
 tests_stress_join_CPPFLAGS = $(CORE_CPPFLAGS)
 tests_stress_join_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)

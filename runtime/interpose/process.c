@@ -14,6 +14,11 @@
  *
  * _Fork() runs no handlers. What its child may do needs none; ticks it has none, so that a call runs on in it to its end.
  *
+ * fork() in a handler of the program's, which may have interrupted anything on the same kernel thread: in the midst of the runtime, or
+ * behind one of our wrappers in libc, that may hold a lock, ours or libc's, that fork() waits for, for ever. There fork() is _Fork(),
+ * which waits for none; a handler's child can only end or become another program anyway. Rejected: leaving out of our locks those that
+ * are held here, which needs owners of locks, and does nothing for libc's.
+ *
  * exit: runs to the end of the process, whatever the call's deadline says.
  */
 #define _GNU_SOURCE
@@ -134,9 +139,25 @@ static pid_t fork_by(struct stint *s, pid_t (*real)(void), const void *caller)
 	return pid;
 }
 
+/*
+ * In a handler that has interrupted what may hold a lock? A worker that runs no thread is always taken for that; while a thread takes on
+ * its identity, current tells them apart.
+ */
+static bool interrupts_locked(const struct stint *s)
+{
+	const struct kthread *kt = kthread_native;
+
+	if (s)
+		return s->handler_sp && (s->ending || s->depth > s->user_depth);        /* ending: depth is no sum any more */
+	return sys_at_locks || (kt && kt->worker && !kt->current);
+}
+
 WRAPPER pid_t fork(void)
 {
-	return likely(!self()) ? REAL(fork)() : fork_by(self(), REAL(fork), caller_address());
+	struct stint *s = self();
+	pid_t (*real)(void) = unlikely(interrupts_locked(s)) ? REAL(_Fork) : REAL(fork);
+
+	return likely(!s) ? real() : fork_by(s, real, caller_address());
 }
 
 WRAPPER pid_t _Fork(void)
@@ -148,7 +169,7 @@ WRAPPER pid_t _Fork(void)
 pid_t vfork_in_call(void);
 pid_t vfork_in_call(void)
 {
-	return fork_by(self(), REAL(fork), caller_address());
+	return fork();
 }
 
 pid_t __fork(void);

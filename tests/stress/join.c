@@ -3,8 +3,8 @@
  * and 16 workers, under all policies
  *
  * Who waits for a thread's end becomes ready in the few instructions in which that thread leaves for good (heir, in worker.h). Some
- * children go there step by step; at one of the steps, at random, something happens: a kick, a cancel of the one who waits, a fork,
- * whose child must not have it. The storm's signals land there, too, now and then. Links the library's objects, to look.
+ * children go there step by step; at one of the steps, at random, something happens: a kick, a cancel of the one who waits, a fork.
+ * The storm's signals land there, too, now and then. Links the library's objects, to look.
  *
  * Each join gives the right result, and once: every child that was made has run once and has been joined once. A join that was cut
  * short by a cancel has either been done and has stored the result, or has left the child to be joined; never both, never none.
@@ -35,15 +35,10 @@ static pid_t process;
 
 /* --- what happens at an end --------------------------------------------------------------------- */
 
-void __asan_init(void) __attribute__((weak));
-
-/* the child's only thread leaves, has nobody waiting for it, and so the process ends by itself */
 static void fork_here(void)
 {
 	pid_t pid;
 
-	if (__asan_init)                /* its allocator may be locked by another thread, in the child for ever */
-		return;
 	if (ADD(child_processes, 1) > CHILDREN_MAX) {
 		ADD(child_processes, -1);
 		return;
@@ -52,7 +47,7 @@ static void fork_here(void)
 	pid = fork();
 	CHECK_INT(pid, >=, 0);
 	if (!pid)
-		test_watchdog();        /* and it does not end with its parent, the worker, which ends with the round */
+		_exit(0);
 }
 
 static void at_end(struct worker *w, struct stint_thread *heir)
@@ -69,8 +64,7 @@ static void at_end(struct worker *w, struct stint_thread *heir)
 			ADD(heirs_cancelled, 1);
 		break;
 	default:
-		if (!w->inside && !w->lock)     /* not between the halves of a switch */
-			fork_here();
+		fork_here();
 	}
 }
 
