@@ -182,12 +182,13 @@ static int another_cpu(void)
 	return -1;
 }
 
-double bare_line(unsigned long n)
+double bare_line(void *arg, unsigned long n)
 {
 	struct passing p = { .n = n, .cpu = another_cpu() };
 	double start = 0;
 	pthread_t other;
 
+	(void)arg;
 	p.there.word = p.back.word = n + 1;     /* nobody's */
 	if (p.cpu < 0 || pthread_create(&other, NULL, pass_back, &p))
 		return NAN;

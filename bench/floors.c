@@ -124,12 +124,6 @@ static double run_tick(void *arg, unsigned long n)
 	return ticks > 0 ? (ticked - alone) / ticks : 0;
 }
 
-static double run_line(void *arg, unsigned long n)
-{
-	(void)arg;
-	return bare_line(n);
-}
-
 static int floors(const struct subject *s)
 {
 	static uint64_t sum;
@@ -139,7 +133,7 @@ static int floors(const struct subject *s)
 		{ "clock_gettime", run_clock, NULL },
 		{ "a system call", run_syscall, NULL },
 		{ "a bare switch of stack and thread pointer", run_switch, NULL },
-		{ "a word to another CPU and back", run_line, NULL },
+		{ "a word to another CPU and back", bare_line, NULL },
 		{ "a signal to self, empty handler", run_signal, NULL },
 		{ "timer_settime, armed, 5 ms ahead", run_settime, &far },
 		{ "timer_settime, armed, 50 us ahead", run_settime, &near },

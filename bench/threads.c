@@ -117,16 +117,10 @@ static double run_bare_lock(void *arg, unsigned long n)
 	return (now_ns() - start) / (double)n;
 }
 
-static double run_bare_line(void *arg, unsigned long n)
-{
-	(void)arg;
-	return bare_line(n);
-}
+static const struct side floor_lock = { "two locked compare-and-swaps", run_bare_lock, NULL };
 
 /* On some machines five times as much as on others, on virtual ones also from one minute to the next. */
-static const struct side floor_line = { "a word to another CPU and back", run_bare_line, NULL };
-
-static const struct side floor_lock = { "two locked compare-and-swaps", run_bare_lock, NULL };
+static const struct side floor_line = { "a word to another CPU and back", bare_line, NULL };
 
 /* Ours, @floor unless it is NULL, and every other side that can have that many workers and is not for trees. */
 static int compare(const struct subject *s, const char *what, const char *measurement, unsigned workers,

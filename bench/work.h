@@ -38,7 +38,7 @@ int bare_pair_open(void);                       /* 0 or an errno value */
 void bare_pair(unsigned long n);                /* there and back, @n times */
 void bare_pair_close(void);
 
-/* a word to another CPU and back, @n times: ns each; NAN: there is none. Threads on two CPUs cannot do with less. */
-double bare_line(unsigned long n);
+/* a side: a word to another CPU and back, @n times: ns each; NAN: there is none. Threads on two CPUs cannot do with less. */
+double bare_line(void *arg, unsigned long n);
 
 #endif
