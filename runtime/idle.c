@@ -28,7 +28,7 @@
 #define LOOK_EVERY_NS 500       /* and how often: each look takes from the others what they are just writing to */
 #define WAKE_EVERY_NS 50000
 #define WAKE_MOST_NS 1000000
-#define TURNS_EACH 16
+#define TURNS_EACH 16           /* while it is for nothing, the clock is looked at once in so many turns */
 
 bool idle_stopping;
 
@@ -94,14 +94,13 @@ bool idle_wake_one(void)
  * Whether it is too early to wake somebody for the one thread that waits at @w. While that has been for nothing, the clock is not even
  * looked at each time.
  */
-static bool too_early(const struct worker *w, uint64_t *now)
+static bool too_early(const struct worker *w)
 {
 	uint64_t gap = __atomic_load_n(&wake_gap, __ATOMIC_RELAXED);
 
 	if (gap > wake_cycles && w->turns % TURNS_EACH)
 		return true;
-	*now = clock_now();
-	return *now - __atomic_load_n(&last_wake, __ATOMIC_RELAXED) < gap;
+	return clock_now() - __atomic_load_n(&last_wake, __ATOMIC_RELAXED) < gap;
 }
 
 /* more is ready there than runs, and nobody is looking for it */
@@ -111,25 +110,23 @@ static inline bool may_offer(const struct worker *w)
 	       !__atomic_load_n(&nlooking, __ATOMIC_SEQ_CST);
 }
 
-static void offer(uint64_t now)
+static void offer(void)
 {
-	__atomic_store_n(&last_wake, now, __ATOMIC_RELAXED);
+	__atomic_store_n(&last_wake, clock_now(), __ATOMIC_RELAXED);
 	__atomic_store_n(&offered, true, __ATOMIC_RELAXED);
 	idle_wake_one();
 }
 
 void idle_offer_slow(struct worker *w)
 {
-	uint64_t now = 0;
-
-	if (may_offer(w) && (w->ready > 1 || !too_early(w, &now)))
-		offer(now ? now : clock_now());
+	if (may_offer(w) && (w->ready > 1 || !too_early(w)))
+		offer();
 }
 
 void idle_offer_at_tick(struct worker *w)
 {
 	if (may_offer(w))
-		offer(clock_now());
+		offer();
 }
 
 /* --- having nothing to do ---------------------------------------------------------------------- */

@@ -389,40 +389,44 @@ static struct stint *get_common(struct kthread *kt, size_t size)
 	return slab ? warm(slab, i, kt) : s;
 }
 
-/* @kt has none at hand, or none of that size; errno stays as it is */
-static __attribute__((noinline)) struct stint *get_slow(struct kthread *kt, size_t size)
+/* the first that @kt has at hand; NULL: none, or of another size */
+static inline struct stint *take_own(struct kthread *kt, size_t size)
 {
-	struct stint *s;
-	int saved;
+	struct stint *s = kt->slots;
 
-	if (!kt->slots && kt->spare) {
-		kt->slots = kt->spare;
-		kt->nslots = SLOT_BATCH;
-		kt->spare = NULL;
-	}
-	s = kt->slots;
-	if (!s || s->size_class->stack_size != size) {
-		saved = errno;
-		s = get_common(kt, size);
-		errno = saved;
-		return s;
-	}
+	if (unlikely(!s || s->size_class->stack_size != size))
+		return NULL;
 	kt->slots = s->next_free;
 	kt->nslots--;
 	return s;
 }
 
+/* it has none, or none of that size; errno stays as it is */
+static __attribute__((noinline)) struct stint *get_slow(struct kthread *kt, size_t size)
+{
+	struct stint *s = NULL;
+	int saved = errno;
+
+	if (!kt->slots && kt->spare) {
+		kt->slots = kt->spare;
+		kt->nslots = SLOT_BATCH;
+		kt->spare = NULL;
+		s = take_own(kt, size);
+	}
+	if (!s)
+		s = get_common(kt, size);
+	errno = saved;
+	return s;
+}
+
 struct stint *stack_get(struct kthread *kt, size_t size)
 {
-	struct stint *s = kt->slots;
+	struct stint *s;
 
 	size = page_round(size);
-	if (likely(s && s->size_class->stack_size == size)) {
-		kt->slots = s->next_free;
-		kt->nslots--;
-	} else {
+	s = take_own(kt, size);
+	if (unlikely(!s))
 		s = get_slow(kt, size);
-	}
 	if (s && unlikely(tcb_fresh(s))) {
 		put_one(s);
 		return NULL;

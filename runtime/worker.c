@@ -331,7 +331,7 @@ static inline __attribute__((always_inline)) void leave(struct stint *s, struct 
 	to = leave_locked(w, t, how);
 	fiber_leave(s->tp, to->tp, FIBER_NO_SYNC);
 	arch_switch(&s->ctx, to);
-	arrived(t->worker);          /* perhaps another one than before */
+	arrived(t->worker);             /* perhaps another one than before */
 }
 
 void worker_yield(struct stint *s, struct stint *root)
