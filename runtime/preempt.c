@@ -159,11 +159,9 @@ void preempt_leave(struct stint *s, struct stint *l, int how)
 	stop_chain(s, l, how);
 	m = mask_owner(l);
 	if (unlikely(m)) {
-		uint64_t mine;
-
-		sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &m->caller_mask, &mine, sizeof(mine));
+		preempt_mask_out(m);
 		switch_away(s, l, how);
-		sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &mine, &m->caller_mask, sizeof(mine));
+		preempt_mask_in(m);
 	} else {
 		switch_away(s, l, how);
 	}
@@ -323,10 +321,12 @@ static INSIG void leave_insig(struct stint *s, struct stint *l, ucontext_t *uc)
 	tick_retry_reset(kt);
 	stop_chain(s, l, STATE_TIMED_OUT);
 	m = mask_owner(l);
-	if (unlikely(m))
+	if (unlikely(m)) {
+		m->mask = *(uint64_t *)&uc->uc_sigmask;         /* for its end, if it is cancelled; else the frame's counts */
 		sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &m->caller_mask, NULL, sizeof(uint64_t));
-	else
+	} else {
 		sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &uc->uc_sigmask, NULL, sizeof(uint64_t));
+	}
 	switch_away(s, l, STATE_TIMED_OUT);
 	vars_in(l);
 	mend_frame(s, l, kt, gen, uc);

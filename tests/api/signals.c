@@ -237,6 +237,58 @@ static void ends_masked(void)
 	stint_free(s);
 }
 
+/* what is run for a call that is cancelled has the call's mask, too, wherever that was stopped */
+static int ends_seen;
+
+static void at_end(void *arg)
+{
+	(void)arg;
+	CHECK(blocked(SIGUSR1));
+	CHECK(!blocked(SIGUSR2));
+	ends_seen++;
+}
+
+static void *masks_and_stays(void *arg)
+{
+	set_mask(SIG_BLOCK, SIGUSR1);
+	CHECK_INT(stint_defer(at_end, NULL), ==, 0);
+	leave = true;
+	if (arg)
+		stint_pause();
+	for (;;)
+		;
+}
+
+/* whoever has its memory next must not have this */
+static void *masks_another(void *arg)
+{
+	set_mask(SIG_BLOCK, SIGUSR2);
+	return arg;
+}
+
+static void cancelled_masked(void)
+{
+	ends_seen = 0;
+	for (int i = 0; i < 6; i++) {
+		stint_t *s = stint_launch(masks_another, NULL, STINT_FOREVER);
+
+		CHECK(s && stint_is_complete(s));
+		stint_free(s);
+		leave = false;
+		s = stint_launch(masks_and_stays, i % 2 ? "" : NULL, STINT_MS(1));
+		CHECK(s);
+		if (i % 2 == 0)
+			RESUME_UNTIL(s, leave);
+		set_mask(SIG_BLOCK, SIGUSR2);           /* the canceller's own business */
+		CHECK_INT(stint_cancel(s), ==, 0);
+		CHECK(!blocked(SIGUSR1));
+		CHECK(blocked(SIGUSR2));
+		set_mask(SIG_UNBLOCK, SIGUSR2);
+		stint_free(s);
+		CHECK_INT(ends_seen, ==, i + 1);
+	}
+}
+
 /* a call that blocks everything is stopped all the same */
 static void *blocks_everything(void *arg)
 {
@@ -411,6 +463,7 @@ int main(void)
 	libc_in_handler(SA_ONSTACK);
 	masks_do_not_leak();
 	ends_masked();
+	cancelled_masked();
 	everything_blocked();
 	pending_for_the_caller();
 	raised();
