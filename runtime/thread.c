@@ -153,6 +153,8 @@ const struct arch_context *thread_main(struct stint *s)
 {
 	worker_arrived();
 	thread_of(s)->started = true;
+	if (unlikely(s->own_mask))
+		preempt_mask_in(s);
 	s->started = s->kt->worker->now_cycles;
 	preempt_enable(s, NULL);
 	s->result = s->fn(s->arg);
@@ -224,12 +226,14 @@ static void set_up(struct stint_thread *t, struct worker *w, const struct stint_
 	arch_prepare(&s->ctx, (void *)s->stack_hi, s->tp, thread_main, s);
 }
 
-/* the first that makes a mask of its own hands it on */
+/* What the maker has now is only in the kernel. */
 static void inherit_mask(struct stint *s, const struct stint *maker)
 {
-	if (maker && unlikely(maker->own_mask)) {
+	while (maker && !maker->own_mask)
+		maker = maker->parent;
+	if (unlikely(maker != NULL)) {
 		s->own_mask = true;
-		s->mask = maker->mask;
+		sys_raw(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &s->mask, sizeof(s->mask));
 	}
 }
 
@@ -249,8 +253,7 @@ static int create(struct stint *s, struct kthread *kt, stint_thread_t **out, con
 	t->detached = detached;
 	t->worker = w ? w : config_next_worker();
 	t->policy_gen = w ? w->policy_gen : t->worker->policy_gen;
-	if (s)
-		inherit_mask(made_of, root_of(s)->is_thread ? root_of(s) : NULL);
+	inherit_mask(made_of, s);
 	if (out)
 		*out = t;
 	worker_ready(t, READY_SPAWN);

@@ -1,6 +1,6 @@
 /*
  * signals.c - the application's signals and masks around calls: handlers run during calls, may jump out, and a mask set
- * in a call stays the call's
+ * in a call stays the call's; as one in a thread does, and goes to those whom that makes
  */
 #include "../test.h"
 
@@ -289,6 +289,73 @@ static void cancelled_masked(void)
 	}
 }
 
+/* --- threads have masks, too ------------------------------------------------------------------- */
+
+static void *has_none(void *arg)
+{
+	CHECK(!blocked(SIGUSR1));
+	stint_thread_yield();
+	CHECK(!blocked(SIGUSR1));
+	return arg;
+}
+
+static void *has_inherited(void *arg)
+{
+	CHECK(blocked(SIGUSR1));
+	CHECK(!blocked(SIGUSR2));
+	stint_thread_yield();
+	CHECK(blocked(SIGUSR1));
+	set_mask(SIG_UNBLOCK, SIGUSR1);
+	set_mask(SIG_BLOCK, SIGUSR2);           /* for whoever has its memory next */
+	stint_thread_yield();
+	CHECK(!blocked(SIGUSR1));
+	CHECK(blocked(SIGUSR2));
+	return arg;
+}
+
+static void *makes_masked(void *arg)
+{
+	stint_thread_t *t[4];
+
+	CHECK(!blocked(SIGUSR1));
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 4; i++) {
+			set_mask(i % 2 ? SIG_BLOCK : SIG_UNBLOCK, SIGUSR1);
+			CHECK_INT(stint_thread_create(&t[i], NULL, i % 2 ? has_inherited : has_none, NULL), ==, 0);
+		}
+		for (int i = 0; i < 4; i++)
+			CHECK_INT(stint_thread_join(t[i], NULL), ==, 0);
+		CHECK(blocked(SIGUSR1));
+		CHECK(!blocked(SIGUSR2));
+	}
+	return arg;
+}
+
+static void *makes_masked_in_call(void *arg)
+{
+	stint_t *s = stint_launch(makes_masked, NULL, STINT_FOREVER);
+
+	CHECK(s && stint_is_complete(s));
+	stint_free(s);
+	return has_none(arg);
+}
+
+static void threads_inherit(stint_fn *fn)
+{
+	struct stint_config config = { .size = sizeof(config), .workers = 1 };
+	stint_thread_t *t;
+	int err;
+
+	CHECK_INT(stint_start(&config), ==, 0);
+	CHECK_INT(stint_thread_create(&t, NULL, fn, NULL), ==, 0);
+	CHECK_INT(stint_thread_join(t, NULL), ==, 0);
+	CHECK_INT(stint_thread_create(&t, NULL, has_none, NULL), ==, 0);        /* the worker has it no more */
+	CHECK_INT(stint_thread_join(t, NULL), ==, 0);
+	while ((err = stint_stop()) == EBUSY)
+		sleep_ns(200000);
+	CHECK_INT(err, ==, 0);
+}
+
 /* a call that blocks everything is stopped all the same */
 static void *blocks_everything(void *arg)
 {
@@ -464,6 +531,8 @@ int main(void)
 	masks_do_not_leak();
 	ends_masked();
 	cancelled_masked();
+	threads_inherit(makes_masked);
+	threads_inherit(makes_masked_in_call);
 	everything_blocked();
 	pending_for_the_caller();
 	raised();
