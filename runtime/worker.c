@@ -59,7 +59,7 @@ static void ready_here(struct worker *w, struct stint_thread *t, enum ready_op o
 	if (s) {
 		if (w->resched)
 			s->pending = true;      /* taken where preemption is enabled again */
-		else
+		else if (likely(!s->pending))  /* what is noted is looked at there, too */
 			runq_ensure_tick_locked(w, w->running, s);
 	}
 	runq_unlock(w);
