@@ -3,7 +3,7 @@
 #   api         one behaviour a program, over the public interface
 #   interpose   what the layer between programs and libc promises
 #   stress      seeded, random, long; STINT_TEST_SECONDS for each
-#   fault       the n-th of everything fails
+#   fault       the n-th of everything fails; a tick before the n-th instruction
 #   unit        modules one by one
 
 noinst_HEADERS += tests/test.h tests/api/actors.h tests/stress/crew.h
@@ -110,7 +110,7 @@ stress_tests = \
 	tests/stress/threads \
 	tests/stress/timer
 
-fault_tests = tests/fault/launch tests/fault/layout tests/fault/statics tests/fault/threads
+fault_tests = tests/fault/launch tests/fault/layout tests/fault/statics tests/fault/threads tests/fault/ticks
 check_PROGRAMS += $(api_tests) $(interpose_tests) $(stress_tests) $(fault_tests)
 TESTS += $(api_tests) $(interpose_tests) $(fault_tests) $(stress_tests)
 
@@ -302,6 +302,9 @@ tests_fault_statics_LDADD = $(CORE_OBJECTS)
 tests_fault_threads_CPPFLAGS = $(CORE_CPPFLAGS)
 tests_fault_threads_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)
 tests_fault_threads_LDADD = $(CORE_OBJECTS)
+tests_fault_ticks_CPPFLAGS = $(CORE_CPPFLAGS)
+tests_fault_ticks_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)
+tests_fault_ticks_LDADD = $(CORE_OBJECTS)
 tests_fault_launch_CPPFLAGS = $(CORE_CPPFLAGS)
 tests_fault_launch_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)
 tests_fault_launch_LDADD = $(CORE_OBJECTS)
