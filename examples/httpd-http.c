@@ -30,6 +30,7 @@ struct exchange {
 	int fd;
 	struct httpd_stats *stats;
 	bool broken;                    /* it cannot be sent to any more */
+	bool begun;                     /* a request has, and is not complete */
 	size_t expect_seen;             /* so many bytes of a header's name are those of "expect" */
 	bool expects;                   /* the client wants to hear that it may send the body */
 	size_t target_length;           /* above LONGEST_TARGET: too long */
@@ -164,6 +165,7 @@ static int on_begin(http_parser *p)
 {
 	struct exchange *x = p->data;
 
+	x->begun = true;
 	x->target_length = x->body_length = 0;
 	x->expect_seen = 0;
 	x->expects = false;
@@ -231,6 +233,7 @@ static int on_complete(http_parser *p)
 {
 	struct exchange *x = p->data;
 
+	x->begun = false;
 	x->answered++;
 	dispatch(x);
 	if (!http_should_keep_alive(p))
@@ -277,25 +280,38 @@ static bool take(struct exchange *x, size_t length)
 	return err == HPE_OK && !x->broken;
 }
 
-void httpd_serve(int fd, struct httpd_stats *stats, _Atomic unsigned *active, const _Atomic unsigned *now)
+/*
+ * In the end, what has come is answered, and what has come in part is awaited; but for the beginning of a request nobody waits.
+ * Whoever waits when the end is announced has said so before, and is told by a shutdown().
+ */
+static ssize_t receive(struct exchange *x, struct httpd_client *client)
+{
+	client->idle = !x->begun;
+	ssize_t n = recv(x->fd, x->in, sizeof x->in, !x->begun && *client->ending ? MSG_DONTWAIT : 0);
+	client->idle = false;
+	return n;
+}
+
+bool httpd_serve(struct httpd_client *client)
 {
 	struct exchange x;
 	ssize_t n;
 
 	http_parser_init(&x.parser, HTTP_REQUEST);
 	x.parser.data = &x;
-	x.fd = fd;
-	x.stats = stats;
-	x.broken = false;
+	x.fd = client->fd;
+	x.stats = client->stats;
+	x.broken = x.begun = false;
 	x.out_length = 0;
 	x.answered = 0;
 	do {
-		n = recv(fd, x.in, sizeof x.in, 0);
+		n = receive(&x, client);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			break;
-		*active = *now;
-		stats->received += (uint64_t)n;
+			return n < 0 && errno == EAGAIN;
+		client->active = *client->now;
+		x.stats->received += (uint64_t)n;
 	} while (n < 0 || take(&x, (size_t)n));
+	return !x.broken;
 }

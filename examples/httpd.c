@@ -5,13 +5,14 @@
  * pool: threads are cheap, and one that waits for its client costs no worker. A request that takes long does not hold up the
  * others, because a thread is stopped when its turn is over: try /burn?us=5000000 beside others, with one worker.
  *
- * The main program is a kernel thread that waits for SIGTERM or SIGINT. Then nothing more is accepted and nothing more is read, and
- * what was read is answered.
+ * The main program is a kernel thread that waits for SIGTERM or SIGINT. Then nothing more is accepted, what is idle is closed, and
+ * requests that have come, or of which a part has, are answered.
  */
 #define _GNU_SOURCE             /* accept4() */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -27,10 +28,9 @@
 #include "httpd.h"
 
 struct connection {
-	int fd;
+	struct httpd_client client;
 	struct server *server;
 	struct connection *next, *previous;
-	_Atomic unsigned active;        /* when its client last sent something, in beats */
 };
 
 struct server {
@@ -47,6 +47,8 @@ struct server {
 };
 
 #define BEATS 8
+#define LEAVE_MS 1000
+#define LEAVE_PIECES 1000
 
 static void enlist(struct connection *c)
 {
@@ -58,8 +60,6 @@ static void enlist(struct connection *c)
 	if (c->next)
 		c->next->previous = c;
 	s->connections = c;
-	if (s->ending)
-		shutdown(c->fd, SHUT_RD);
 	stint_mutex_unlock(&s->lock);
 }
 
@@ -74,6 +74,22 @@ static void delist(struct connection *c)
 	stint_mutex_unlock(&s->lock);
 }
 
+/*
+ * The client may still be talking. If something is unread when the socket is closed, or comes later, the kernel resets the
+ * connection, and throws away answers that are not there yet. So the client is told that this was all, and heard out until
+ * it closes, is silent for a while, or has said too much.
+ */
+static void take_leave(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	char rest[4096];
+
+	shutdown(fd, SHUT_WR);
+	for (int i = 0; i < LEAVE_PIECES; i++)
+		if (poll(&p, 1, LEAVE_MS) <= 0 || recv(fd, rest, sizeof rest, MSG_DONTWAIT) <= 0)
+			break;
+}
+
 /* The thread of a connection. */
 static void *connection_main(void *arg)
 {
@@ -81,11 +97,13 @@ static void *connection_main(void *arg)
 	struct server *s = c->server;
 
 	enlist(c);
-	httpd_serve(c->fd, &s->stats, &c->active, &s->beats);
+	bool talks = httpd_serve(&c->client);
+	s->stats.open--;        /* before the client can know */
+	if (talks)
+		take_leave(c->client.fd);
 	delist(c);
-	close(c->fd);
+	close(c->client.fd);
 	free(c);
-	s->stats.open--;
 	stint_waitgroup_done(&s->open);
 	return NULL;
 }
@@ -99,7 +117,8 @@ static int serve(struct server *s, int fd)
 
 	if (!c)
 		return ENOMEM;
-	*c = (struct connection){ .fd = fd, .server = s, .active = s->beats };
+	*c = (struct connection){ .server = s, .client = { .fd = fd, .stats = &s->stats, .now = &s->beats,
+	                                                   .active = s->beats, .ending = &s->ending } };
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience_ms, sizeof patience_ms);
 	s->stats.accepted++;
@@ -142,8 +161,8 @@ static void *beat_main(void *arg)
 		unsigned now = ++s->beats;
 		stint_mutex_lock(&s->lock);
 		for (struct connection *c = s->connections; c; c = c->next)
-			if (now - c->active > BEATS)
-				shutdown(c->fd, SHUT_RD);       /* an answer under way is still sent */
+			if (now - c->client.active > BEATS)
+				shutdown(c->client.fd, SHUT_RD);       /* an answer under way is still sent */
 		stint_mutex_unlock(&s->lock);
 	}
 	return NULL;
@@ -165,17 +184,18 @@ static int listen_on(struct server *s)
 	return fflush(stdout) ? errno : 0;
 }
 
-/* Returns when all answers are out, or after the grace. */
-static int end(struct server *s, stint_thread_t *acceptor)
+/* Returns when all answers are out, or after the grace. How many connections were still owed one then. */
+static unsigned long end(struct server *s, stint_thread_t *acceptor)
 {
 	stint_mutex_lock(&s->lock);
 	s->ending = true;
 	for (struct connection *c = s->connections; c; c = c->next)
-		shutdown(c->fd, SHUT_RD);
+		if (c->client.idle)
+			shutdown(c->client.fd, SHUT_RD);        /* others find out themselves */
 	stint_mutex_unlock(&s->lock);
 	shutdown(s->listener, SHUT_RDWR);
 	stint_thread_join(acceptor, NULL);
-	return stint_waitgroup_wait_timed(&s->open, s->grace);
+	return stint_waitgroup_wait_timed(&s->open, s->grace) ? s->stats.open : 0;
 }
 
 static error_t parse_one(int key, char *arg, struct argp_state *state)
@@ -273,10 +293,10 @@ int main(int argc, char **argv)
 
 	sigwait(&ends, &sig);
 	pthread_sigmask(SIG_UNBLOCK, &ends, NULL);      /* a second one ends it at once */
-	err = end(&s, acceptor);
-	if (err)
-		fprintf(stderr, "httpd: %lu connections cut off\n", (unsigned long)s.stats.open);
+	unsigned long owed = end(&s, acceptor);
+	if (owed)
+		fprintf(stderr, "httpd: %lu connections cut off\n", owed);
 	printf("served %lu requests on %lu connections\n", (unsigned long)s.stats.requests,
 	       (unsigned long)s.stats.accepted);
-	return err ? 1 : 0;
+	return owed ? 1 : 0;
 }

@@ -4,6 +4,7 @@
 #ifndef EXAMPLES_HTTPD_H
 #define EXAMPLES_HTTPD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* counted by all connections; never locked */
@@ -12,11 +13,21 @@ struct httpd_stats {
 	int64_t started;                /* CLOCK_MONOTONIC, nanoseconds */
 };
 
+/* what the halves tell each other of a connection */
+struct httpd_client {
+	int fd;
+	struct httpd_stats *stats;
+	const _Atomic unsigned *now;
+	const _Atomic bool *ending;     /* begin no request that has not come yet */
+	_Atomic unsigned active;        /* when something last came in: *now, then */
+	_Atomic bool idle;              /* set while nothing has come of another request; before @ending is looked at */
+};
+
 /*
- * Read requests from @fd and answer them, until the client has no more or errs. Ordinary blocking code for one connection.
- * @active is set to *@now whenever something has come in.
+ * Read requests and answer them, until the client has no more or errs. Ordinary blocking code for one connection. Returns
+ * whether the client may have more to say all the same, which is not going to be answered.
  */
-void httpd_serve(int fd, struct httpd_stats *stats, _Atomic unsigned *active, const _Atomic unsigned *now);
+bool httpd_serve(struct httpd_client *client);
 
 int64_t httpd_clock(void);
 

@@ -1,12 +1,14 @@
 /*
  * converse.c - say something to a server, and print what it answers
  *
- * converse [-n CONNECTIONS] [-p BYTES] [-w] PORT <WORDS >ANSWERS
+ * converse [-n CONNECTIONS] [-p BYTES] [-s] [-l] [-w] PORT <WORDS >ANSWERS
  *
  * Standard input goes to 127.0.0.1:PORT, in pieces of BYTES if that is given, and what comes back to standard output, until the
  * server closes the connection. Nothing more will be said after the words, and the server is told so, unless -w: then it
  * has to close by itself. With CONNECTIONS it does all that so many times at once; all must get the same
  * answers, which are printed once.
+ *
+ * -s says the words as they come in. With -l nothing is read until all are said, and there is hardly room for what is not read.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -33,7 +35,7 @@ struct connection {
 
 static struct buffer words;
 static size_t piece;
-static bool wait_for_end;
+static bool as_they_come, listen_last, wait_for_end;
 static struct sockaddr_in address = { .sin_family = AF_INET };
 
 static void fail(const char *what)
@@ -59,19 +61,32 @@ static bool append(struct buffer *b, int fd)
 	return n > 0;
 }
 
-static void *talk(void *arg)
+/* false: it has closed; what it said before is what counts */
+static bool say_words(struct connection *c)
 {
-	struct connection *c = arg;
 	size_t done = 0;
 
 	while (done < words.length) {
 		size_t most = piece && piece < words.length - done ? piece : words.length - done;
 		ssize_t n = send(c->fd, words.bytes + done, most, MSG_NOSIGNAL);
 		if (n <= 0)
-			break;          /* it has closed; what it said before is what counts */
+			return false;
 		done += (size_t)n;
 		if (piece)              /* so that it comes in pieces there, too */
 			nanosleep(&(struct timespec){ .tv_nsec = 20000 }, NULL);
+	}
+	return true;
+}
+
+static void *talk(void *arg)
+{
+	struct connection *c = arg;
+	bool heard = say_words(c);
+
+	while (as_they_come && append(&words, STDIN_FILENO)) {
+		if (heard)
+			heard = say_words(c);
+		words.length = 0;
 	}
 	if (!wait_for_end)
 		shutdown(c->fd, SHUT_WR);
@@ -82,6 +97,8 @@ static void *listen_to(void *arg)
 {
 	struct connection *c = arg;
 
+	if (listen_last)
+		pthread_join(c->talker, NULL);
 	while (append(&c->answers, c->fd))
 		;
 	return NULL;
@@ -89,9 +106,11 @@ static void *listen_to(void *arg)
 
 static void begin(struct connection *c)
 {
-	static const int one = 1;
+	static const int one = 1, least = 1;
 
 	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (listen_last)
+		setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &least, sizeof least);         /* before the window is told */
 	if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&address, sizeof address))
 		fail("connect");
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
@@ -103,18 +122,22 @@ int main(int argc, char **argv)
 {
 	int n = 1, different = 0, option;
 
-	while ((option = getopt(argc, argv, "n:p:w")) > 0)
+	while ((option = getopt(argc, argv, "n:p:slw")) > 0)
 		if (option == 'n')
 			n = atoi(optarg);
 		else if (option == 'p')
 			piece = strtoul(optarg, NULL, 10);
+		else if (option == 's')
+			as_they_come = true;
+		else if (option == 'l')
+			listen_last = true;
 		else
 			wait_for_end = true;
-	if (optind + 1 != argc || n < 1)
+	if (optind + 1 != argc || n < 1 || (as_they_come && n > 1))
 		return 2;
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	address.sin_port = htons((uint16_t)atoi(argv[optind]));
-	while (append(&words, STDIN_FILENO))
+	while (!as_they_come && append(&words, STDIN_FILENO))
 		;
 	struct connection *all = calloc((size_t)n, sizeof *all);
 	if (!all)
@@ -123,7 +146,8 @@ int main(int argc, char **argv)
 		begin(&all[i]);
 	for (int i = 0; i < n; i++) {
 		const struct buffer *first = &all[0].answers, *b = &all[i].answers;
-		pthread_join(all[i].talker, NULL);
+		if (!listen_last)
+			pthread_join(all[i].talker, NULL);
 		pthread_join(all[i].listener, NULL);
 		different += b->length != first->length || memcmp(b->bytes, first->bytes, b->length);
 	}

@@ -1,6 +1,6 @@
 #!/bin/sh
 # httpd.sh - examples/httpd: HTTP said whole, in pieces, pipelined and wrong; many at once; requests that compute for long hold up
-# nobody; an orderly end; and no connection is left open
+# nobody; no answer is lost; an orderly end; and no connection is left open
 set -u
 program=${top_builddir:-.}/examples/httpd
 . "${0%/*}/lib.sh"
@@ -30,6 +30,11 @@ start() {
 # end STATUS WHAT - ask it to end, and see how it does
 end() {
 	kill -TERM $server
+	ended "$@"
+}
+
+# ended STATUS WHAT - it has been asked to
+ended() {
 	wait $server
 	status=$?
 	server=
@@ -219,7 +224,30 @@ test_burn() {
 	wait
 }
 
-# What has been asked is answered, what is idle is closed.
+# Many answers, of which little fits into what the client has room for, are on their way when the server has done with the connection
+# and the client has not: what it says now is not worth an answer, but it must not cost those.
+test_leave() {
+	before=$(descriptors)
+	requests=$(count requests)
+	{
+		repeat 99 "$request"
+		printf 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n'
+		repeat 500 "$request"
+	} >"$dir/requests"
+	mkfifo "$dir/words"
+	"$converse" -s -l -w $port <"$dir/words" >"$dir/left" 2>&1 &
+	exec 3>"$dir/words"
+	cat "$dir/requests" >&3         # at once, or the server has no more patience
+	await requests $((requests + 100)) 1
+	await_closed $before
+	exec 3>&-
+	wait $!
+	rm "$dir/words"
+	found=$(grep -c '^\(.*!\)\{0,1\}HTTP/1\.1 200 OK' "$dir/left")
+	[ "$found" = 100 ] || fail "$found of 100 answers come from a server that closes"
+}
+
+# What has been asked is answered, also if half of it is still to come; what is idle is closed.
 test_end() {
 	requests=$(count requests)
 	printf "$request" | "$converse" -w $port >"$dir/idle" 2>&1 &
@@ -227,19 +255,39 @@ test_end() {
 	printf "GET /burn?us=500000 HTTP/1.1\r\n\r\n$request" | "$converse" -w $port >"$dir/late" 2>&1 &
 	late=$!
 	await requests $((requests + 2)) 1
-	end 0 "an orderly end"
+	received=$(count received)
+	each=$(($(count received) - received))
+	mkfifo "$dir/head" "$dir/body"
+	"$converse" -s -w $port <"$dir/head" >"$dir/half-head" 2>&1 &
+	halves=$!
+	exec 3>"$dir/head"
+	"$converse" -s -w $port <"$dir/body" >"$dir/half-body" 2>&1 3>&- &
+	halves="$halves $!"
+	exec 4>"$dir/body"
+	printf 'GET / HT' >&3
+	printf 'POST /length HTTP/1.1\r\nContent-Length: 6\r\n\r\nabc' >&4
+	await received $((received + each + 8 + 47)) $each
+	kill -TERM $server
+	wait $idle
+	printf 'TP/1.1\r\n\r\n' >&3
+	printf 'def' >&4
+	exec 3>&- 4>&-
+	ended 0 "an orderly end"
 	expect_line '^served [0-9]* requests on [0-9]* connections$' "an orderly end"
-	wait $late $idle
+	wait $late $halves
 	printf "$hello" >"$dir/expected"
-	for one in idle late; do
+	for one in idle late half-head half-body; do
 		cp "$dir/$one" "$dir/out"
 		case $one in
-		idle)
+		idle | half-head)
 			expect "$dir/expected" "an orderly end: $one"
 			;;
 		late)
 			expect_line '^burned 500000 us' "a request under way"
 			statuses "200 200" "a request under way, and one that had come with it"
+			;;
+		half-body)
+			expect_line '^6 bytes$' "half a body"
 			;;
 		esac
 	done
@@ -307,6 +355,7 @@ test_bodies
 test_protocol
 test_wrong
 test_account
+test_leave
 run $port
 expect_status 1 "a port in use"
 expect_line 'cannot listen: Address already in use' "a port in use"
