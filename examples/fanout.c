@@ -261,6 +261,7 @@ static int be_leaf(struct fanout *f)
 	printf("listening on 127.0.0.1:%u\n", f->ports[0]);
 	fflush(stdout);
 	sigwait(&ends, &sig);
+	pthread_sigmask(SIG_UNBLOCK, &ends, NULL);      /* a second one does not wait until those who ask have gone */
 	stop_leaves(f);
 	return 0;
 }

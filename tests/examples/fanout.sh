@@ -92,6 +92,37 @@ for leaf in $leaves; do
 	wait $leaf || fail "a leaf ends with status $?"
 done
 leaves=
+# One that somebody is still connected to waits for him, but not when asked again.
+mkfifo "$dir/words"
+${STINT_RUN:-} "$program" --leaf --slow 0 >"$dir/leaf-4" 2>&1 &
+leaves=$!
+tries=0
+while [ ! -s "$dir/leaf-4" ] && [ $tries -lt 2000 ]; do
+	sleep 0.02
+	tries=$((tries + 1))
+done
+before=$(ls /proc/$leaves/fd | wc -l)
+"$top/tests/examples/converse" -s "$(sed -n 's/^listening on 127\.0\.0\.1://p' "$dir/leaf-4")" <"$dir/words" >"$dir/said" &
+exec 3>"$dir/words"
+tries=0
+while [ "$(ls /proc/$leaves/fd | wc -l)" -le "$before" ] && [ $tries -lt 2000 ]; do
+	sleep 0.02
+	tries=$((tries + 1))
+done
+(
+	for i in $(seq 1000); do
+		kill -TERM $leaves
+		sleep 0.05
+	done
+	kill -KILL $leaves
+) 2>/dev/null &
+wait $leaves
+status=$?
+kill $!
+leaves=
+expect_status 143 "a leaf that is asked to end again and again"
+exec 3>&-
+wait
 # nobody is there any more
 run --queries 1 --deadline 60s "$1"
 expect_status 0 "no leaf"
