@@ -3,6 +3,7 @@
 dist_noinst_SCRIPTS += tests/build/run-test
 
 build_tests = \
+	tests/build/bootstrap.sh \
 	tests/build/classes.sh \
 	tests/build/exports.sh \
 	tests/build/headers.sh \
