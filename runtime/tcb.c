@@ -328,6 +328,7 @@ static struct {
 	void *tp;
 	uintptr_t frame;
 	const char *wrong;              /* what does not fit; NULL: all does */
+	bool unknown;                   /* to the sanitizer */
 } anchor;
 
 static int find_libc_tls(struct dl_phdr_info *info, size_t size, void *arg)
@@ -420,11 +421,48 @@ static const char *check_layout(void)
 	return check_keys(tp);
 }
 
+/*
+ * ThreadSanitizer crashes in threads that it does not know. One that comes before us, as in programs that do not have us preloaded, or
+ * into which clang has put it, does not see those that we start.
+ */
+#ifdef STINT_TSAN
+#define SANITIZER_HOW "it has to come after libstint.so: compile the program with gcc, and put libstint.so into LD_PRELOAD"
+
+static bool sanitizer_misses_it(void)
+{
+	return __tsan_get_current_fiber && !__tsan_get_current_fiber();
+}
+
+static bool sanitizer_is_told(void)
+{
+	return true;
+}
+#else
+#define SANITIZER_HOW "this build tells it nothing of calls and threads; use one that was configured with --enable-tsan"
+
+static bool sanitizer_misses_it(void)
+{
+	return false;
+}
+
+static bool sanitizer_is_told(void)
+{
+	return !dlsym(RTLD_DEFAULT, "__tsan_init");
+}
+#endif
+
+static int refuse_sanitizer(char *why, size_t size)
+{
+	snprintf(why, size, "ThreadSanitizer is in the program, and " SANITIZER_HOW);
+	return ENOTSUP;
+}
+
 /* Frames of a thread begin under its static TLS; the little that libc's own first frames take only adds room. */
 static void *anchor_main(void *arg)
 {
 	anchor.frame = (uintptr_t)__builtin_frame_address(0);
 	anchor.tp = arch_tp();
+	anchor.unknown = sanitizer_misses_it();
 	if (arg)
 		anchor.wrong = check_layout();
 	sys_raw(SYS_prctl, 15 /* PR_SET_NAME */, "stint-anchor", 0, 0);
@@ -632,6 +670,8 @@ int tcb_init(char *why, size_t size)
 		         "stint needs glibc 2.36 or later, not stripped of its debugger symbols", missing);
 		return ENOTSUP;
 	}
+	if (!sanitizer_is_told())
+		return refuse_sanitizer(why, size);
 	layout.align = 64;
 	sys.dl_iterate_phdr(widest_alignment, &layout.align);
 	err = anchor.tp ? 0 : start_anchor(true);       /* an earlier try may have come further than this */
@@ -640,6 +680,8 @@ int tcb_init(char *why, size_t size)
 		         strerrordesc_np(err));
 		return err;
 	}
+	if (anchor.unknown)
+		return refuse_sanitizer(why, size);
 	if (!anchor.wrong && (!link_map_confirmed() || sys_fault(SYS_LAYOUT)))
 		anchor.wrong = "where the loader keeps the offset of thread variables";
 	if (anchor.wrong) {

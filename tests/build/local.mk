@@ -11,6 +11,7 @@ build_tests = \
 	tests/build/layering.sh \
 	tests/build/manpages.sh \
 	tests/build/orphans.sh \
-	tests/build/switch.sh
+	tests/build/switch.sh \
+	tests/build/tsan.sh
 TESTS += $(build_tests)
 EXTRA_DIST += $(build_tests) tests/build/lib.sh
