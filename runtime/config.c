@@ -142,6 +142,9 @@ static int check(const struct stint_config *c)
 		return fail(EINVAL, "stint_start: a quantum of %lld ns; it can be 10 us to 10 s", (long long)c->quantum);
 	if (c->stack_size && (c->stack_size < ARCH_PAGE_SIZE || c->stack_size > STACK_SIZE_MAX))
 		return fail(EINVAL, "stint_start: a stack of %zu bytes; it can be 4 KiB to 1 GiB", c->stack_size);
+	if (c->signo && !settings_signal_usable(c->signo))
+		return fail(EINVAL, "stint_start: signal %d cannot preempt; choose one such as SIGURG, SIGUSR2 or SIGRTMIN+3",
+		            c->signo);
 	return 0;
 }
 

@@ -17,7 +17,7 @@
 struct settings settings;
 
 /* signals that the kernel does not let a handler have, or whose handler must return to the fault */
-static int usable(int signo)
+bool settings_signal_usable(int signo)
 {
 	switch (signo) {
 	case SIGKILL:
@@ -27,7 +27,7 @@ static int usable(int signo)
 	case SIGILL:
 	case SIGFPE:
 	case SIGTRAP:
-		return 0;
+		return false;
 	}
 	return (signo > 0 && signo < 32) || (signo >= SIGRTMIN && signo <= SIGRTMAX);
 }
@@ -63,7 +63,7 @@ int settings_parse_signal(const char *text, int *signo)
 		n += SIGRTMIN;
 	else if (parse_number(text, &n))
 		n = named_signal(text);
-	if (n > INT32_MAX || !usable((int)n))
+	if (n > INT32_MAX || !settings_signal_usable((int)n))
 		return EINVAL;
 	*signo = (int)n;
 	return 0;
@@ -113,10 +113,6 @@ int settings_read(struct settings *out, char *why, size_t size, int signo)
 
 	*out = (struct settings){ .signo = SIGURG, .stack_size = STACK_SIZE_DEFAULT };
 	text = secure_getenv("STINT_SIGNAL");
-	if (signo && !usable(signo)) {
-		snprintf(why, size, "signal %d cannot preempt; choose one such as SIGURG, SIGUSR2 or SIGRTMIN+3", signo);
-		return EINVAL;
-	}
 	if (signo)
 		out->signo = signo;
 	else if (text && settings_parse_signal(text, &out->signo)) {

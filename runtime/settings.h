@@ -4,6 +4,7 @@
 #ifndef STINT_SETTINGS_H
 #define STINT_SETTINGS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "private.h"
@@ -20,12 +21,14 @@ extern PRIVATE struct settings settings;         /* as read at start; constant a
 #define STACK_SIZE_MAX ((size_t)1 << 30)
 
 /*
- * settings_read - read the environment into @out; @signo, if not 0, comes before what it says
+ * settings_read - read the environment into @out; @signo, if not 0 and then usable, comes before what it says
  *
  * Return: 0; EINVAL, with a sentence in @why (of @size bytes) that names the variable, its value, and what
  *         it should be.
  */
 int settings_read(struct settings *out, char *why, size_t size, int signo);
+
+bool settings_signal_usable(int signo);         /* as the one that preempts */
 
 /* the parsers; 0 or EINVAL */
 int settings_parse_signal(const char *text, int *signo);        /* "23", "URG", "SIGURG", "RTMIN+3" */

@@ -62,6 +62,17 @@ static void bad_config(const struct stint_config *c, int err, const char *word)
 
 static const struct stint_config fine = { .size = sizeof(fine), .workers = 2 };
 
+static void bad_signals(const char *word)
+{
+	static const int signals[] = { SIGKILL, SIGSEGV, -1, 32, 1000 };
+	struct stint_config c = fine;
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		c.signo = signals[i];
+		bad_config(&c, EINVAL, word);
+	}
+}
+
 static void configs(void)
 {
 	struct {
@@ -71,6 +82,7 @@ static void configs(void)
 	struct stint_config c = fine;
 
 	CHECK_STR(stint_why(), "");
+	bad_signals("signal");          /* and nothing is spoilt by it: the library has not begun to start */
 	c.size = 0;
 	bad_config(&c, EINVAL, "size");
 	c.size = sizeof(c) - 1;
@@ -118,6 +130,7 @@ static void configs(void)
 	c.signo = SIGUSR2;
 	CHECK_INT(stint_start(&c), ==, EBUSY);
 	CHECK(strstr(stint_why(), "signal"));
+	bad_signals("cannot preempt");
 	c.signo = SIGURG;
 	CHECK_INT(stint_start(&c), ==, 0);
 	stop_for_sure();
