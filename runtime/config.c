@@ -64,6 +64,23 @@ static int __attribute__((format(printf, 2, 3))) fail(int err, const char *forma
 	return err;
 }
 
+/* which limits may be to blame; a kernel thread's stack is memory, too */
+static const char *limits(int err)
+{
+	return err == EAGAIN ? "; a limit may be too low, of processes (ulimit -u), pending signals, which timers count as "
+	                       "(ulimit -i), or memory (ulimit -v)"
+	     : err == EMFILE ? "; the limit of descriptors is too low (ulimit -n)"
+	     : "";
+}
+
+/* the kernel, or a policy's init(), has given @err */
+static int fail_for(int err, const char *what)
+{
+	const char *reason = strerrordesc_np(err);
+
+	return fail(err, "stint_start: %s: %s%s", what, reason ? reason : "unknown error", limits(err));
+}
+
 /* --- the environment --------------------------------------------------------------------------- */
 
 int config_parse_span(const char *text, stint_ns *span)
@@ -153,7 +170,7 @@ static int start_library(int signo)
 	int err = init_start_with(signo);
 
 	if (err)
-		return fail(err, "%s", init_why_not() ? init_why_not() : strerrordesc_np(err));
+		return fail(err, "%s%s", init_why_not() ? init_why_not() : strerrordesc_np(err), limits(err));
 	if (signo && settings.signo != signo)
 		return fail(EBUSY, "stint_start: calls already use signal %d to preempt, not %d", settings.signo, signo);
 	return 0;
@@ -187,18 +204,20 @@ static bool choose_tick(const struct stint_config *c)
 static int start_threads(struct stint_config *c, const struct stint_policy *policy)
 {
 	int err = start_trace();
+	char what[128];
 
 	if (err)
 		return err;
 	err = poller_init();
 	if (err) {
-		fail(err, "stint_start: no descriptor for the poller: %s", strerrordesc_np(err));
+		fail_for(err, "no descriptor for the poller");
 		goto end_trace;
 	}
 	tick_by_peer = choose_tick(c);
 	err = workers_start(c->workers, policy, c->quantum);
 	if (err) {
-		fail(err, "stint_start: %u workers cannot be started: %s", c->workers, strerrordesc_np(err));
+		snprintf(what, sizeof(what), "%u workers with the policy %s cannot be started", c->workers, policy->name);
+		fail_for(err, what);
 		goto end_poller;
 	}
 	err = watch_start();
@@ -206,7 +225,7 @@ static int start_threads(struct stint_config *c, const struct stint_policy *poli
 		err = monitor_start();
 	if (!err)
 		return 0;
-	fail(err, "stint_start: no kernel thread for the watch or the monitor: %s", strerrordesc_np(err));
+	fail_for(err, "no kernel thread for the watch or the monitor");
 	workers_stop();
 	watch_stop();
 	workers_free();
@@ -242,7 +261,7 @@ static int start_locked(const struct stint_config *config)
 		return fail(err, "%s%s", c.policy && c.policy == secure_getenv("STINT_POLICY") ? "STINT_POLICY=" : "", reason);
 	kt = kthread_get(&err);
 	if (!kt)
-		return fail(err, "stint_start: no timer: %s", strerrordesc_np(err));
+		return fail_for(err, "no timer");
 	if (!c.workers)
 		c.workers = default_workers();
 	if (c.quantum == STINT_QUANTUM_AUTO)
@@ -256,6 +275,12 @@ static int start_locked(const struct stint_config *config)
 	return 0;
 }
 
+static int running_already(void)
+{
+	return fail(EBUSY, "stint_start: it runs already, since it was called before or the first thread was made; "
+	            "call it before that, or stint_stop() before it");
+}
+
 static int start(const struct stint_config *config, bool again)
 {
 	struct stint *s = self();
@@ -263,7 +288,7 @@ static int start(const struct stint_config *config, bool again)
 
 	park_begin(s);
 	sys_lock(&config_lock);
-	err = !started ? start_locked(config) : again ? 0 : EBUSY;
+	err = !started ? start_locked(config) : again ? 0 : running_already();
 	sys_unlock(&config_lock);
 	errno = saved;
 	park_end(s, NULL);

@@ -77,6 +77,17 @@ static int load(const char *path, const struct stint_policy **policy, struct com
 	return 0;
 }
 
+static int no_such(const char *name, const struct complaint *why)
+{
+	const struct stint_policy *p;
+	char names[128] = "";
+	size_t n = 0;
+
+	for (size_t i = 0; n < sizeof(names) && (p = stint_policy_builtin(i)); i++)
+		n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s", i ? ", " : "", p->name);
+	return complain(why, ENOENT, "%s: no such policy; there are %s, and plug-ins by path, with a slash in it", name, names);
+}
+
 static int find(const char *name, const struct stint_policy **policy, struct complaint *why)
 {
 	const struct stint_policy *p;
@@ -87,7 +98,7 @@ static int find(const char *name, const struct stint_policy **policy, struct com
 			return 0;
 		}
 	}
-	return complain(why, ENOENT, "%s: no such policy; a plug-in is named by a path with a slash", name);
+	return no_such(name, why);
 }
 
 int stint_policy_load(const char *which, const struct stint_policy **policy, char *text, size_t size)

@@ -117,6 +117,8 @@ static void configs(void)
 	larger.more = 0;
 	CHECK_INT(stint_start(&larger.c), ==, 0);
 	CHECK_INT(stint_start(&fine), ==, EBUSY);
+	if (!strstr(stint_why(), "already"))
+		test_fail(__FILE__, __LINE__, "\"%s\" does not say that it runs already", stint_why());
 	CHECK_INT(stint_start(NULL), ==, EBUSY);
 	c = fine;
 	c.size = 0;

@@ -97,6 +97,15 @@ static bool happened(enum sys_fault kind)
 	return did;
 }
 
+/* and of what there was too little, where it is not memory */
+static void said_why(int err)
+{
+	CHECK(err == ENOMEM || err == EAGAIN);
+	CHECK(*stint_why());
+	if (err == EAGAIN && !strstr(stint_why(), "ulimit -i"))
+		test_fail(__FILE__, __LINE__, "\"%s\" does not say which limits there are", stint_why());
+}
+
 /* the first start of the process: some of what was made stays for later, none of it is a descriptor */
 static bool first_start(enum sys_fault kind, int n)
 {
@@ -107,8 +116,7 @@ static bool first_start(enum sys_fault kind, int n)
 	err = stint_start(&config);
 	did = happened(kind);
 	if (did && err) {
-		CHECK(err == ENOMEM || err == EAGAIN);
-		CHECK(*stint_why());
+		said_why(err);
 		CHECK_INT(count_fds(), ==, fds);
 		wait_for_tasks();
 		CHECK_INT(stint_start(&config), ==, 0);
@@ -135,8 +143,7 @@ static bool later_start(enum sys_fault kind, int n)
 	did = happened(kind);
 	CHECK(!!err == did || !err);
 	if (err) {
-		CHECK(err == ENOMEM || err == EAGAIN);
-		CHECK(*stint_why());
+		said_why(err);
 		CHECK_INT(stint_stop(), ==, 0);
 		wait_for_tasks();
 		CHECK_INT(count_fds(), ==, fds);

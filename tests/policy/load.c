@@ -64,6 +64,7 @@ int main(void)
 	test_watchdog();
 	refused("no-such-policy", ENOENT, "no-such-policy");
 	refused("", ENOENT, "no such policy");
+	refused("policy-lottery.so", ENOENT, "fair, rr, fifo, prio, edf, mlfq, lifo, and plug-ins by path, with a slash");
 	refused("/nowhere/at/all.so", ENOENT, "/nowhere/at/all.so");
 	refused("/dev/null", ENOENT, "/dev/null");
 	refused("./", ENOENT, "./");
