@@ -28,6 +28,7 @@
 #include "kthread.h"
 #include "monitor.h"
 #include "park.h"
+#include "policy.h"
 #include "poller.h"
 #include "settings.h"
 #include "sys.h"
@@ -410,11 +411,15 @@ static int enter_started(void)
 
 int stint_policy_set(const struct stint_policy *policy)
 {
+	const struct complaint complaint = { why, sizeof(why) };
 	struct stint *s = self();
 	int err, saved = errno;
 
 	if (!policy)
 		return EINVAL;
+	err = policy_check(policy, "stint_policy_set", &complaint);
+	if (err)
+		return err;
 	park_begin(s);
 	err = enter_started();
 	if (!err) {

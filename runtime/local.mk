@@ -76,6 +76,7 @@ libstint_core_la_SOURCES = \
 	runtime/relief.c \
 	runtime/relief.h \
 	runtime/replace.c \
+	runtime/policy.h \
 	runtime/replace.h \
 	runtime/runq.c \
 	runtime/runq.h \

@@ -1,5 +1,5 @@
 /*
- * policy.c - scheduling policies by name or path
+ * policy.c - scheduling policies by name or path, and what is wrong with one
  *
  * A plug-in is code that will run between any two threads, so its table is looked through before it is used:
  * what it lacks is said now, not by a jump to nowhere later. It stays loaded, because nobody can know when the
@@ -14,7 +14,7 @@
 #include <stint/sched.h>
 
 #include "attr.h"
-#include "complaint.h"
+#include "policy.h"
 #include "preempt.h"
 #include "sys.h"
 #include "tcb.h"
@@ -32,7 +32,7 @@ static const char *missing(const struct stint_policy *p)
 	       !p->preempt ? "preempt" : !p->yield ? "yield" : !p->balance ? "balance" : NULL;
 }
 
-static int check(const struct stint_policy *p, const char *which, struct complaint *why)
+int policy_check(const struct stint_policy *p, const char *which, const struct complaint *why)
 {
 	int err = attr_check(p, FIRST_SIZE, sizeof(*p));
 
@@ -67,7 +67,7 @@ static int load(const char *path, const struct stint_policy **policy, struct com
 	}
 	tcb_modules_changed();
 	p = dlsym(h, "stint_policy");
-	err = p ? check(p, path, why) : complain(why, EINVAL, "%s: it defines no stint_policy", path);
+	err = p ? policy_check(p, path, why) : complain(why, EINVAL, "%s: it defines no stint_policy", path);
 	if (err) {
 		sys.dlclose(h);
 		tcb_modules_changed();

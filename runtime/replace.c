@@ -42,6 +42,8 @@ void *replace_make_rq(const struct stint_policy *policy, void **memory, int *err
 	rq = (void *)(((uintptr_t)*memory + 63) & ~(uintptr_t)63);
 	*err = policy->init ? policy->init(rq, runq_quantum) : 0;
 	if (*err) {
+		if (*err < 0)           /* as kernels do it: no errno value, which is what our caller's caller is to get */
+			*err = EINVAL;
 		sys_free(*memory);
 		return NULL;
 	}

@@ -52,9 +52,10 @@ struct stint_thread_attr {
  *
  * The first stint_thread_create() does it with NULL; call it before to choose, or to see why it cannot be.
  *
- * Return:  0; EBUSY when it runs; EINVAL (a field out of range, a bad STINT_... variable), E2BIG (fields that this
- *          version does not know), ENOENT, ENOTSUP or EINVAL for the policy as stint_policy_load(), ENOTSUP (see
- *          stint_unsupported()), EAGAIN (no kernel thread, timer or descriptor left), ENOMEM. stint_why() has a sentence.
+ * Return:  0; EBUSY when it runs, or calls use another signal; EINVAL (a field out of range, a bad STINT_... variable), E2BIG
+ *          (fields that this version does not know), ENOENT, ENOTSUP or EINVAL for the policy as stint_policy_load(), ENOTSUP
+ *          (see stint_unsupported()), EAGAIN (no kernel thread or timer left), EMFILE, ENFILE (no descriptor), ENOMEM, what
+ *          open() fails with for the file of STINT_TRACE, what the policy's init() returned. stint_why() has a sentence.
  * Context: a kernel thread; EPERM in a thread or call. Not from a signal handler.
  */
 STINT_API int stint_start(const struct stint_config *config);
@@ -68,7 +69,8 @@ STINT_API int stint_start(const struct stint_config *config);
 STINT_API int stint_stop(void);
 
 /*
- * stint_why - one English sentence about the last failure of stint_start(), an implied one included; "" if there was none
+ * stint_why - one English sentence about the last failure of stint_start(), an implied one included, or about the last table that
+ * stint_policy_set() refused; "" if there was none
  *
  * Context: any thread. The text is valid until the next failure.
  */
@@ -153,8 +155,9 @@ STINT_API int stint_thread_usage(const stint_thread_t *t, struct stint_usage *ou
  *
  * Each worker hands its queue over the next time it switches, which it is asked to do at once. Returns when all have.
  *
- * Return:  0; EINVAL (NULL, or the runtime does not run), EBUSY (another replacement is under way), ENOMEM, or what the
- *          policy's init() returned: then the old one stays.
+ * Return:  0; EINVAL (NULL, or the runtime does not run), EINVAL or ENOTSUP for a table as stint_policy_load(), with a sentence
+ *          in stint_why(); EBUSY (another replacement is under way), ENOMEM, or what the policy's init() returned, EINVAL if
+ *          that was negative: the old one stays.
  * Context: any thread, any call; waits. Not from a signal handler.
  */
 STINT_API int stint_policy_set(const struct stint_policy *policy);

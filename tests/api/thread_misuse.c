@@ -4,6 +4,7 @@
 #include "../test.h"
 
 #include <pthread.h>
+#include <sys/mman.h>
 
 #include <stint.h>
 
@@ -194,6 +195,19 @@ static void bad_attr(const struct stint_thread_attr *a, int err)
 	CHECK(t == (stint_thread_t *)&t);
 }
 
+/* a size that was never set is no reason to read what is not there */
+static void at_the_end(void)
+{
+	char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct stint_thread_attr *a = (void *)(page + 4096 - sizeof(*a));
+
+	CHECK(page != MAP_FAILED);
+	CHECK_INT(mprotect(page + 4096, 4096, PROT_NONE), ==, 0);
+	a->size = (size_t)1 << 32;
+	bad_attr(a, E2BIG);
+	CHECK_INT(munmap(page, 8192), ==, 0);
+}
+
 static void *attrs(void *arg)
 {
 	const struct stint_thread_attr good = { .size = sizeof(good) };
@@ -214,6 +228,7 @@ static void *attrs(void *arg)
 	larger.a.size = sizeof(larger);
 	larger.more[23] = 1;
 	bad_attr(&larger.a, E2BIG);
+	at_the_end();
 	a = good;
 	a.stack_size = 4095;
 	bad_attr(&a, EINVAL);
@@ -386,12 +401,62 @@ static void cycle(void)
 
 /* --- other policies ---------------------------------------------------------------------------- */
 
+static void bad_table(const struct stint_policy *p, int err, const char *word)
+{
+	CHECK_INT(stint_policy_set(p), ==, err);
+	if (!strstr(stint_why(), word))
+		test_fail(__FILE__, __LINE__, "\"%s\" does not say %s", stint_why(), word);
+}
+
+static int negative(void *rq, stint_ns quantum)
+{
+	(void)rq;
+	(void)quantum;
+	return -ENOMEM;
+}
+
+/* a table of the program's own is looked through, too, and none is begun with that would end in a jump to nowhere */
+static void *tables(void *arg)
+{
+	const struct stint_policy good = *stint_policy_builtin(0);
+	struct stint_policy p = { .size = 0 };
+
+	bad_table(&p, EINVAL, "size 0");
+	p.size = sizeof(p);
+	bad_table(&p, EINVAL, "no name");
+	p.name = "empty";
+	bad_table(&p, EINVAL, "spawn");
+	p = good;
+	p.pick_next = NULL;
+	bad_table(&p, EINVAL, "pick_next");
+	p = good;
+	p.rq_size = SIZE_MAX;
+	bad_table(&p, EINVAL, "too large");
+	p = good;
+	p.flags = 1u << 31;
+	bad_table(&p, ENOTSUP, "flags");
+	p = good;
+	p.size = SIZE_MAX;
+	bad_table(&p, ENOTSUP, "later version");
+	p = good;
+	p.init = negative;
+	CHECK_INT(stint_policy_set(&p), ==, EINVAL);
+	return arg;
+}
+
 static void policies(void)
 {
+	struct stint_config now = { .size = sizeof(now) };
+
 	stop_for_sure();
 	CHECK_INT(stint_policy_set(stint_policy_builtin(0)), ==, EINVAL);
 	CHECK_INT(stint_start(&fine), ==, 0);
 	CHECK_INT(stint_policy_set(stint_policy_builtin(0)), ==, 0);
+	tables(NULL);
+	in_a_thread(tables);
+	CHECK_INT(stint_config_get(&now), ==, 0);
+	CHECK_STR(now.policy, stint_policy_builtin(0)->name);
+	in_a_thread(returns);
 }
 
 int main(void)
