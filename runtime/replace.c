@@ -61,6 +61,7 @@ void replace_adopt_rq(struct worker *w, const struct stint_policy *policy, void 
 {
 	w->policy = policy;
 	w->timed = policy->flags & STINT_POLICY_TIMED;
+	w->yield_to = policy->size > offsetof(struct stint_policy, yield_to) ? policy->yield_to : NULL;
 	w->rq = rq;
 	w->rq_memory = memory;
 	w->policy_gen = gen;

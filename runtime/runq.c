@@ -205,6 +205,8 @@ void runq_file_at_locked(struct worker *w, struct stint_thread *t, enum ready_op
 	uint64_t turn_end, offer_at;
 
 	t->worker = w;
+	if (op == READY_SPAWN)
+		t->fresh_in = w;
 	if (unlikely(t->policy_gen != w->policy_gen)) {
 		memset(t->task.priv, 0, sizeof(t->task.priv));
 		t->policy_gen = w->policy_gen;
@@ -249,6 +251,8 @@ void runq_attach_locked(struct worker *w, struct stint_thread *t)
 		t->policy_gen = w->policy_gen;
 	}
 	t->worker = w;
+	if (!t->started)
+		t->fresh_in = w;
 	w->policy->attach(w->rq, &t->task, runq_now_locked(w));
 	w->ready++;
 	w->stats.steals++;
@@ -367,12 +371,23 @@ static unsigned share_of(const struct worker *v)
 	return half < most ? half : most;
 }
 
+/* one of those that are ready at @w, for another worker or policy */
+static struct stint_thread *give_locked(struct worker *w, stint_ns now)
+{
+	struct stint_task *task = w->policy->balance(w->rq, now);
+
+	if (!task)
+		return NULL;
+	w->ready--;
+	thread_of_task(task)->fresh_in = NULL;
+	return thread_of_task(task);
+}
+
 /* half of what is ready at @v, or a few, in a list; a lone one only if @v is not about to run it */
 struct stint_thread *runq_take_some(struct worker *v)
 {
 	struct stint_thread *list = NULL, **end = &list;
 	unsigned ready = __atomic_load_n(&v->ready, __ATOMIC_RELAXED), n;
-	struct stint_task *task;
 	stint_ns now;
 
 	if (!ready)
@@ -388,10 +403,8 @@ struct stint_thread *runq_take_some(struct worker *v)
 	if (!runq_trylock_other(v))
 		return NULL;
 	now = runq_now_locked(v);
-	for (n = share_of(v); n && (task = v->policy->balance(v->rq, now)); n--) {
-		v->ready--;
+	for (n = share_of(v); n && (*end = give_locked(v, now)); n--) {
 		v->stats.stolen++;
-		*end = thread_of_task(task);
 		end = &(*end)->next;
 	}
 	*end = NULL;
@@ -402,11 +415,8 @@ struct stint_thread *runq_take_some(struct worker *v)
 struct stint_thread *runq_take_all_locked(struct worker *w)
 {
 	struct stint_thread *list = NULL, **end = &list;
-	struct stint_task *task;
 
-	while (w->ready && (task = w->policy->balance(w->rq, runq_now_locked(w)))) {
-		w->ready--;
-		*end = thread_of_task(task);
+	while (w->ready && (*end = give_locked(w, runq_now_locked(w)))) {
 		(*end)->policy_gen = NO_GEN;    /* from an inbox it is attached, then: it was not blocked */
 		end = &(*end)->next;
 	}
@@ -417,7 +427,7 @@ struct stint_thread *runq_take_all_locked(struct worker *w)
 /* Nobody else locks two queues at once, and nobody waits for a relief's. */
 bool runq_relieve(struct worker *w, struct worker *stuck)
 {
-	struct stint_task *task;
+	struct stint_thread *t;
 	bool any;
 
 	runq_lock(w);
@@ -428,12 +438,11 @@ bool runq_relieve(struct worker *w, struct worker *stuck)
 	any = drain_locked(stuck, w);
 	any |= expire_locked(stuck, w);
 	for (unsigned n = 0; n < STEAL_MAX && stuck->ready; n++) {
-		task = stuck->policy->balance(stuck->rq, runq_now_locked(stuck));
-		if (!task)
+		t = give_locked(stuck, runq_now_locked(stuck));
+		if (!t)
 			break;
-		stuck->ready--;
 		stuck->stats.stolen++;
-		runq_attach_locked(w, thread_of_task(task));
+		runq_attach_locked(w, t);
 		any = true;
 	}
 	runq_unlock_other(stuck);

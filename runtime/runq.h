@@ -157,6 +157,7 @@ static inline struct stint_thread *runq_pick_locked(struct worker *w, stint_ns n
 	if (!task)
 		return NULL;
 	w->ready--;
+	thread_of_task(task)->fresh_in = NULL;
 	return thread_of_task(task);
 }
 

@@ -210,6 +210,7 @@ static void set_up(struct stint_thread *t, struct worker *w, const struct stint_
 	t->park_state = PARK_NOT;
 	t->cancel = t->started = t->ended = t->detached = t->joined = false;
 	t->waits_on = NULL;
+	t->fresh_in = NULL;
 	t->joiner = NULL;
 	t->joins = NULL;
 	t->timer.in = NULL;

@@ -41,12 +41,13 @@ struct stint_thread {
 	int lock;
 	unsigned waits_for;             /* enum park_reason, while parked; for diagnoses */
 	const void *waits_on;
+	struct stint_thread *joins;     /* for whose end it waits; NULL: for something else */
 	struct worker *worker;          /* where it runs, or ran last */
+	struct worker *fresh_in;        /* in whose queue it is ready and has not run yet; that queue's lock. NULL: not so */
 	struct cds_wfcq_node in_inbox;
 	struct stint_thread *next;      /* in a list of those that become ready together */
 	struct timer timer;
 	struct stint_waiter *joiner;    /* who waits for its end; under lock */
-	struct stint_thread *joins;     /* for whose end it waits */
 	uint64_t switches;
 };
 

@@ -246,6 +246,16 @@ static void file_heir_locked(struct worker *w, const struct stint_thread *t, sti
 	runq_file_at_locked(w, heir, READY_WAKEUP, now, t);
 }
 
+/*
+ * The running thread has gone away until @joined ends. Where that is ready here, nobody else takes it from the queue; who has it in
+ * another's or in a list writes no w into fresh_in.
+ */
+static void yield_to_locked(struct worker *w, struct stint_thread *joined, stint_ns now)
+{
+	if (w->yield_to && __atomic_load_n(&joined->fresh_in, __ATOMIC_RELAXED) == w)
+		w->yield_to(w->rq, &joined->task, now);
+}
+
 /* the running thread @t leaves as @how says: what to switch to */
 static inline __attribute__((always_inline)) const struct arch_context *leave_locked(struct worker *w, struct stint_thread *t, int how)
 {
@@ -268,6 +278,8 @@ static inline __attribute__((always_inline)) const struct arch_context *leave_lo
 	runq_collect_locked(w);
 	if (unlikely(replace_locked(w)))
 		now = runq_now_locked(w);
+	if (how == STATE_PAUSED && t->joins)
+		yield_to_locked(w, t->joins, now);
 	next = runq_pick_locked(w, now);
 	if (unlikely(w->relief) && relief_over(w)) {
 		if (next) {                     /* it goes back with the others */

@@ -40,6 +40,7 @@ struct worker {
 	void *rq;
 	unsigned policy_gen;
 	bool timed;
+	void (*yield_to)(void *rq, struct stint_task *t, stint_ns now); /* the policy's; NULL: it has none */
 	stint_ns now;                   /* as last told to the policy */
 	uint64_t now_cycles;
 

@@ -51,6 +51,7 @@ api_tests = \
 	tests/api/thread_calls \
 	tests/api/thread_cancel \
 	tests/api/thread_environment \
+	tests/api/thread_join_order \
 	tests/api/thread_misuse \
 	tests/api/thread_own \
 	tests/api/thread_policies \
@@ -179,6 +180,7 @@ tests_api_thread_deadlock_LDADD = libstint.la
 tests_api_thread_process_LDADD = libstint.la
 tests_api_thread_relief_LDADD = libstint.la
 tests_api_thread_ticks_LDADD = libstint.la
+tests_api_thread_join_order_LDADD = libstint.la
 tests_api_thread_turns_LDADD = libstint.la
 tests_api_timeout_LDADD = libstint.la
 tests_api_usage_LDADD = libstint.la

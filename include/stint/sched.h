@@ -70,7 +70,7 @@ struct stint_task {
 #define STINT_POLICY_FEW 4u
 
 /*
- * The operations. init, fini, block, done and preempts may be NULL: nothing is to be done, and never. slice and tick
+ * The operations. init, fini, block, done, preempts and yield_to may be NULL: nothing is to be done, and never. slice and tick
  * may be NULL both: no turn ever ends. The rest must be there. "t" in tick, preempt, yield, block and done is the
  * running task.
  */
@@ -125,6 +125,12 @@ struct stint_policy {
 	 * then: it is also how a queue is emptied when its policy is replaced.
 	 */
 	struct stint_task *(*balance)(void *rq, stint_ns now);
+
+	/*
+	 * Who has just gone away, by block(), waits for the end of t, which is ready here and has never run. If it is the
+	 * next one that pick_next() gives, parts are done before others like them are begun. May be NULL: t waits for its turn.
+	 */
+	void (*yield_to)(void *rq, struct stint_task *t, stint_ns now);
 };
 
 /* what a plug-in defines; the library itself does not */

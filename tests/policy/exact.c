@@ -176,7 +176,7 @@ static void follow(void *arg, const struct sim_stretch *s)
 }
 
 /*
- * No task is ever further from its share than one request, here a quantum, and the 1024th that a new one may start late. The
+ * No task is ever further from its share than one request, here a quantum, and the eighth that a new one may start late. The
  * proof of that is for tasks that end with nothing owed; where others end, what they leave behind comes on top.
  */
 static void fair_bound(const char *workload, double quanta)
@@ -187,7 +187,7 @@ static void fair_bound(const char *workload, double quanta)
 	with_hook(follow);
 	simulate("fair", workload, STINT_S(2));
 	with_hook(NULL);
-	if (ideal.worst > quanta * (double)MS + (double)MS / 1024 + 10)
+	if (ideal.worst > quanta * (double)MS + (double)MS / 8 + 10)
 		test_fail(__FILE__, __LINE__, "%.0f ns from the ideal share with\n%s", ideal.worst, workload);
 }
 

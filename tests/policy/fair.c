@@ -58,16 +58,32 @@ static void check_tree(void)
 {
 	const struct node *last = NULL;
 	struct sums s = { 0 };
-	unsigned ready = 0;
+	unsigned ready = 0, awaited = 0;
+	int64_t latest = 0;
 
 	walk(q.root, &s, &last);
-	for (const struct node *n = q.first; n; n = n->left) {
+	for (const struct node *n = q.line.first; n; n = n->left) {
 		add(&s, n);
+		CHECK(n->begun);
 		if (n->left)
 			CHECK(ahead(n->left->due, n->due) >= 0 && ahead(n->left->v, n->v) >= 0);
 		else
-			CHECK(n == q.last);
+			CHECK(n == q.line.last);
 	}
+	for (const struct node *n = q.fresh.first; n; n = n->left) {
+		add(&s, n);
+		awaited += n->awaited;
+		CHECK(!n->begun && !n->height);
+		CHECK(ahead(n->v, q.fresh_v) <= 0 && ahead(n->due, q.fresh_due) <= 0);
+		if (n == q.fresh.first || ahead(n->v, latest) > 0)
+			latest = n->v;
+		CHECK(ahead(latest, n->v) <= ahead(n->due, n->v));
+		if (n->left)
+			CHECK(n->left->right == n);
+		else
+			CHECK(n == q.fresh.last);
+	}
+	CHECK_INT(awaited, ==, q.awaited);
 	for (unsigned i = 0; i < TASKS; i++)
 		ready += ready_now[i];
 	CHECK_INT(s.nodes + (q.yielded != NULL), ==, ready);
@@ -79,38 +95,75 @@ static void check_tree(void)
 	CHECK(s.sum == q.sum);
 }
 
-/* by definition: v <= sum / total, and the earliest due */
-static bool best_of_all(struct stint_task *picked, const struct node *yielded)
+/* The one of the fresh in line whose turn it is among them; NULL: there is none. */
+static const struct node *first_fresh(void)
 {
-	const struct node *chosen = node_of(picked), *n;
-	bool any = false;
+	if (!q.fresh.first)
+		return NULL;
+	return q.awaited && now - q.patient_since < q.quantum ? q.fresh.last : q.fresh.first;
+}
+
+/*
+ * By definition: of those with v <= sum / total the first to be due; or of all. Of the fresh in line only one counts. Several may be
+ * due at once.
+ */
+static bool is_best(const struct node *chosen, const struct queue *then, const struct node *fresh, const bool in_line[],
+                    const int64_t v_then[])
+{
+	const struct node *best = NULL;
+	bool best_may = false;
 
 	for (unsigned i = 0; i < TASKS; i++) {
-		n = node_of(&tasks[i]);
-		if (ready_now[i] && n != yielded && (wide)ahead(n->v, q.base) * q.total <= q.sum) {
-			any = true;
-			if (ahead(n->due, chosen->due) < 0)
-				return false;
+		const struct node *n = node_of(&tasks[i]);
+		bool may = (wide)ahead(v_then[i], then->base) * then->total <= then->sum;
+
+		if (!ready_now[i] || n == then->yielded || (in_line[i] && n != fresh))
+			continue;
+		if (!best || (may && !best_may) || (may == best_may && ahead(n->due, best->due) < 0)) {
+			best = n;
+			best_may = may;
 		}
 	}
-	return !any || (wide)ahead(chosen->v, q.base) * q.total <= q.sum;
+	return best && (chosen == best || (chosen->due == best->due && best_may ==
+	       ((wide)ahead(v_then[task_of((struct node *)chosen) - tasks], then->base) * then->total <= then->sum)));
 }
 
 static void pick(void)
 {
+	const struct node *fresh = first_fresh();
+	bool in_line[TASKS] = { false };
+	int64_t v_then[TASKS];
 	struct queue before = q;
 	struct stint_task *t;
 
+	for (unsigned i = 0; i < TASKS; i++)
+		v_then[i] = node_of(&tasks[i])->v;
+
+	for (const struct node *n = q.fresh.first; n; n = n->left)
+		in_line[task_of((struct node *)n) - tasks] = true;
 	t = pick_next(&q, now);
 	if (!t) {
-		CHECK(!before.root && !before.first && !before.yielded);
+		CHECK(!before.root && !before.line.first && !before.fresh.first && !before.yielded);
 		return;
 	}
-	if (before.root || before.first)
-		CHECK(node_of(t) != before.yielded && best_of_all(t, before.yielded));
+	if (before.root || before.line.first || before.fresh.first)
+		CHECK(node_of(t) != before.yielded && is_best(node_of(t), &before, fresh, in_line, v_then));
 	else
 		CHECK(node_of(t) == before.yielded);
 	ready_now[t - tasks] = false;
+}
+
+/* Who has just blocked waits for one that has not begun. */
+static void join_someone(void)
+{
+	unsigned i = (unsigned)rng_below(&rng, TASKS);
+
+	for (unsigned n = 0; n < TASKS; n++, i = (i + 1) % TASKS) {
+		if (ready_now[i] && !node_of(&tasks[i])->begun) {
+			yield_to(&q, &tasks[i], now);
+			return;
+		}
+	}
 }
 
 static void stop(void)
@@ -122,6 +175,7 @@ static void stop(void)
 	case 0:
 		block(&q, t, now);
 		away_now[i] = true;
+		join_someone();
 		return;
 	case 1:
 		done(&q, t, now);
@@ -353,6 +407,114 @@ static void yields_are_not_saved(void)
 	CHECK_INT(ran, <=, STINT_MS(4));
 }
 
+#define CHILDREN 5
+
+/* The running one, number @i of a tree, makes its children, and waits for the eldest first; @stack: those that are to come, last in first out */
+static unsigned grow(unsigned i, unsigned stack[], unsigned depth)
+{
+	unsigned first = CHILDREN * i + 1;
+
+	for (unsigned c = first; c < first + CHILDREN && c < TASKS; c++) {
+		memset(&tasks[c], 0, sizeof(tasks[c]));
+		tasks[c].weight = STINT_WEIGHT_NORMAL;
+		attach(&q, &tasks[c], now);
+		stack[depth++] = c;
+	}
+	now += STINT_US(1);
+	if (first < TASKS) {
+		block(&q, &tasks[i], now);
+		yield_to(&q, &tasks[first], now);
+		yield_to(&q, &tasks[first], now);       /* for one that has tried before */
+	} else {
+		done(&q, &tasks[i], now);
+	}
+	return depth;
+}
+
+static void begin_tree(unsigned stack[], unsigned *depth)
+{
+	memset(&q, 0, sizeof(q));
+	memset(&tasks[0], 0, sizeof(tasks[0]));
+	tasks[0].weight = STINT_WEIGHT_NORMAL;
+	now = STINT_S(1);
+	CHECK_INT(init(&q, STINT_MS(1)), ==, 0);
+	attach(&q, &tasks[0], now);
+	CHECK(pick_next(&q, now) == &tasks[0]);
+	*depth = grow(0, stack, 0);
+}
+
+/* what was made last is done first, with all that it makes */
+static void depth_first(void)
+{
+	unsigned stack[TASKS], depth, seen = 1;
+
+	begin_tree(stack, &depth);
+	for (; depth; seen++) {
+		unsigned i = stack[--depth];
+
+		CHECK(pick_next(&q, now) == &tasks[i]);
+		depth = grow(i, stack, depth);
+	}
+	CHECK_INT(seen, ==, TASKS);
+	CHECK_INT(q.awaited, ==, 0);
+	CHECK(!pick_next(&q, now));
+}
+
+/* the running one ends after @span; the next is number @i */
+static void then_comes(stint_ns span, unsigned i)
+{
+	now += span;
+	done(&q, task_of(q.running), now);
+	CHECK(pick_next(&q, now) == &tasks[i]);
+}
+
+/* Only while somebody waits for one of them, and not once in a quantum: in vain others may come for ever, and end. */
+static void eldest_first(void)
+{
+	unsigned stack[TASKS], depth;
+
+	begin_tree(stack, &depth);
+	CHECK_INT(depth, ==, CHILDREN);
+	CHECK(pick_next(&q, now) == &tasks[stack[4]]);
+	then_comes(STINT_MS(1), stack[0]);      /* the one that was awaited */
+	for (unsigned i = 1; i < 4; i++)
+		then_comes(STINT_US(1), stack[i]);
+	done(&q, &tasks[stack[3]], now);
+	CHECK(!pick_next(&q, now));
+
+	begin_tree(stack, &depth);
+	CHECK(pick_next(&q, now) == &tasks[stack[4]]);
+	CHECK_INT(grow(stack[4], stack, 4), ==, 9);
+	CHECK(pick_next(&q, now) == &tasks[stack[8]]);
+	then_comes(STINT_MS(1), stack[0]);
+	then_comes(STINT_US(999), stack[7]);
+	then_comes(STINT_US(1), stack[1]);
+	then_comes(STINT_US(1), stack[6]);
+	CHECK(balance(&q, now) == &tasks[stack[2]]);    /* an idle worker gets the eldest */
+	then_comes(STINT_US(1), stack[5]);
+}
+
+/* Where new ones wait who owes little comes before them, and is charged when it runs; elsewhere it waits. */
+static void small_debts(void)
+{
+	for (int fresh = 0; fresh < 2; fresh++) {
+		begin_with_two();
+		now += STINT_US(1);
+		block(&q, &tasks[0], now);
+		CHECK(pick_next(&q, now) == &tasks[1]);
+		if (fresh) {
+			memset(&tasks[2], 0, sizeof(tasks[2]));
+			tasks[2].weight = STINT_WEIGHT_NORMAL;
+			attach(&q, &tasks[2], now);
+		}
+		wakeup(&q, &tasks[0], now);
+		preempt(&q, &tasks[1], now);
+		CHECK(pick_next(&q, now) == &tasks[fresh ? 0 : 1]);
+		CHECK_INT(node_of(&tasks[0])->v, ==, STINT_US(1) << (UNIT - 10));
+		CHECK_INT(node_of(&tasks[0])->loan, ==, 0);
+	}
+}
+
 int main(void)
 {
 	test_watchdog();
@@ -364,5 +526,8 @@ int main(void)
 	stopped_for_long();
 	what_is_kept();
 	yields_are_not_saved();
+	depth_first();
+	eldest_first();
+	small_debts();
 	return 0;
 }

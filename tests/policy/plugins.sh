@@ -43,7 +43,7 @@ refused huge 'too large'
 
 # compiled with a header that has one field more: refused when it is set
 mkdir -p "$work/include/stint"
-sed 's/^	struct stint_task \*(\*balance)(.*/&\
+sed 's/^	void (\*yield_to)(.*/&\
 	void *more;/' "$top_srcdir/include/stint/sched.h" >"$work/include/stint/sched.h"
 plugin later 's/\.name/.more = (void *)8, .name/'
 refused later 'later version'
