@@ -67,7 +67,7 @@ void replace_adopt_rq(struct worker *w, const struct stint_policy *policy, void 
 	w->policy_gen = gen;
 }
 
-bool replace_slow_locked(struct worker *w)
+void replace_slow_locked(struct worker *w)
 {
 	const struct stint_policy *old = w->policy;
 	void *rq = w->rq, *memory = w->rq_memory;
@@ -84,7 +84,6 @@ bool replace_slow_locked(struct worker *w)
 	replace_drop_rq(old, rq, memory);
 	__atomic_sub_fetch(&wanted.left, 1, __ATOMIC_ACQ_REL);
 	sys_wake(&wanted.left);
-	return true;
 }
 
 /* true: nobody else begins one, and all workers have the last one */

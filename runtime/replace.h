@@ -18,12 +18,13 @@ static inline unsigned replace_gen(void)
 	return __atomic_load_n(&replace_wanted_gen, __ATOMIC_ACQUIRE);
 }
 
-bool replace_slow_locked(struct worker *w);
+void replace_slow_locked(struct worker *w);
 
-/* change over if need be; true: the worker has another policy now. It has no running thread. */
-static inline bool replace_locked(struct worker *w)
+/* change over if need be; the worker has no running thread */
+static inline void replace_locked(struct worker *w)
 {
-	return unlikely(w->policy_gen != replace_gen()) && replace_slow_locked(w);
+	if (unlikely(w->policy_gen != replace_gen()))
+		replace_slow_locked(w);
 }
 
 bool replace_hold(void);                        /* the number of workers may change until let go; false: not now */

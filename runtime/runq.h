@@ -78,6 +78,12 @@ static inline stint_ns runq_now_locked(struct worker *w)
 	return w->now;
 }
 
+/* the same reading again, for what belongs together */
+static inline stint_ns runq_told_locked(const struct worker *w)
+{
+	return w->timed ? w->now : 0;
+}
+
 /* --- when the running thread is looked at --- */
 
 /* without a look at kicked, which must follow */

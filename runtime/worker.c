@@ -276,8 +276,8 @@ static inline __attribute__((always_inline)) const struct arch_context *leave_lo
 	if (heir)
 		file_heir_locked(w, t, now);
 	runq_collect_locked(w);
-	if (unlikely(replace_locked(w)))
-		now = runq_now_locked(w);
+	replace_locked(w);
+	now = runq_told_locked(w);              /* by those two it may be later */
 	if (how == STATE_PAUSED && t->joins)
 		yield_to_locked(w, t->joins, now);
 	next = runq_pick_locked(w, now);
@@ -603,7 +603,7 @@ void workers_forget(void)
 /* The queue begins anew, and has the running thread run again. What else was in it is not in this process. */
 void workers_after_fork(struct worker *w)
 {
-	stint_ns now = w->timed ? w->now : 0;
+	stint_ns now = runq_told_locked(w);
 
 	workers_forget();
 	workers[0] = w;

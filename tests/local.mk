@@ -51,7 +51,6 @@ api_tests = \
 	tests/api/thread_calls \
 	tests/api/thread_cancel \
 	tests/api/thread_environment \
-	tests/api/thread_join_order \
 	tests/api/thread_misuse \
 	tests/api/thread_own \
 	tests/api/thread_policies \
@@ -61,6 +60,7 @@ api_tests = \
 	tests/api/thread_process \
 	tests/api/thread_relief \
 	tests/api/thread_ticks \
+	tests/api/thread_told \
 	tests/api/thread_turns \
 	tests/api/timeout \
 	tests/api/usage
@@ -180,7 +180,7 @@ tests_api_thread_deadlock_LDADD = libstint.la
 tests_api_thread_process_LDADD = libstint.la
 tests_api_thread_relief_LDADD = libstint.la
 tests_api_thread_ticks_LDADD = libstint.la
-tests_api_thread_join_order_LDADD = libstint.la
+tests_api_thread_told_LDADD = libstint.la
 tests_api_thread_turns_LDADD = libstint.la
 tests_api_timeout_LDADD = libstint.la
 tests_api_usage_LDADD = libstint.la

@@ -1,5 +1,6 @@
 /*
- * thread_join_order.c - a policy is told whom the joiner waits for (yield_to), only where that is true; and fair does trees depth first
+ * thread_told.c - what a policy is told: whom a joiner waits for (yield_to), only where that is true, and what time it is; and that fair
+ * does trees depth first by it
  *
  * Policies of our own wrap built-in ones and keep, for each thread by its id, in which queue it is ready and whether it has run.
  */
@@ -23,8 +24,34 @@ static size_t slot(const struct stint_task *t)
 	return t->id % IDS;
 }
 
+#define QUEUES 64
+
+static struct { void *_Atomic rq; stint_ns last, picked; } clocks[QUEUES];
+static _Atomic unsigned backwards;
+
+/* one operation at a time runs on a queue */
+static size_t clock_of(void *rq)
+{
+	void *none = NULL;
+
+	for (size_t i = 0; i < QUEUES; none = NULL, i++)
+		if (clocks[i].rq == rq || __atomic_compare_exchange_n(&clocks[i].rq, &none, rq, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+			return i;
+	test_fail(__FILE__, __LINE__, "more queues than expected");
+}
+
+/* it never runs backwards for one queue */
+static void looks_at_clock(void *rq, stint_ns now)
+{
+	size_t i = clock_of(rq);
+
+	backwards += now < clocks[i].last;
+	clocks[i].last = now;
+}
+
 static void spy_spawn(void *rq, struct stint_task *t, stint_ns now)
 {
+	looks_at_clock(rq, now);
 	base.spawn(rq, t, now);
 	ready_in[slot(t)] = rq;
 }
@@ -35,6 +62,7 @@ static void *_Atomic begun[IDS];
 static void spy_attach(void *rq, struct stint_task *t, stint_ns now)
 {
 	spin_ns(3000);
+	looks_at_clock(rq, now);
 	base.attach(rq, t, now);
 	if (!begun[slot(t)])
 		ready_in[slot(t)] = rq;
@@ -44,6 +72,8 @@ static struct stint_task *spy_pick_next(void *rq, stint_ns now)
 {
 	struct stint_task *t = base.pick_next(rq, now);
 
+	looks_at_clock(rq, now);
+	clocks[clock_of(rq)].picked = now;
 	if (t) {
 		ready_in[slot(t)] = NULL;
 		begun[slot(t)] = t;
@@ -55,6 +85,7 @@ static struct stint_task *spy_balance(void *rq, stint_ns now)
 {
 	struct stint_task *t = base.balance(rq, now);
 
+	looks_at_clock(rq, now);
 	if (t)
 		ready_in[slot(t)] = NULL;
 	return t;
@@ -62,6 +93,7 @@ static struct stint_task *spy_balance(void *rq, stint_ns now)
 
 static void spy_done(void *rq, struct stint_task *t, stint_ns now)
 {
+	looks_at_clock(rq, now);
 	if (base.done)
 		base.done(rq, t, now);
 	begun[slot(t)] = NULL;
@@ -69,6 +101,7 @@ static void spy_done(void *rq, struct stint_task *t, stint_ns now)
 
 static void spy_yield_to(void *rq, struct stint_task *t, stint_ns now)
 {
+	looks_at_clock(rq, now);
 	told++;
 	if (ready_in[slot(t)] != rq)
 		told_wrong++;
@@ -100,7 +133,8 @@ static void start(const char *name, unsigned workers, stint_ns quantum)
 	spy.balance = spy_balance;
 	spy.done = spy_done;
 	spy.yield_to = spy_yield_to;
-	told = told_wrong = 0;
+	told = told_wrong = backwards = 0;
+	memset(clocks, 0, sizeof(clocks));
 }
 
 /* --- depth first ------------------------------------------------------------------------------- */
@@ -274,6 +308,7 @@ static void at_once(const char *name, unsigned workers)
 	CHECK_INT(leaves, ==, TREES * 4 * each);
 	CHECK_INT(told, >, TREES);
 	CHECK_INT(told_wrong, ==, 0);
+	CHECK_INT(backwards, ==, 0);
 }
 
 int main(void)
