@@ -84,6 +84,15 @@ static inline stint_ns runq_told_locked(const struct worker *w)
 	return w->timed ? w->now : 0;
 }
 
+/*
+ * The same for what the running thread makes ready: as if that were so since its turn began. That spares it a reading of the clock, and
+ * is no longer ago than the tick that ends the turn allows.
+ */
+static inline stint_ns runq_turn_began_locked(struct worker *w)
+{
+	return w->timed && w->turn_end == NEVER ? runq_now_locked(w) : runq_told_locked(w);
+}
+
 /* --- when the running thread is looked at --- */
 
 /* without a look at kicked, which must follow */

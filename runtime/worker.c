@@ -54,7 +54,7 @@ static void ready_here(struct worker *w, struct stint_thread *t, enum ready_op o
 
 	runq_lock(w);
 	w->by_running = s != NULL;
-	runq_file_locked(w, t, op);
+	runq_file_at_locked(w, t, op, s ? runq_turn_began_locked(w) : runq_now_locked(w), w->running);
 	w->by_running = false;
 	if (s) {
 		if (w->resched)

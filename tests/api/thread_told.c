@@ -247,6 +247,65 @@ static void is_not_known(void)
 	CHECK_INT(came, ==, 21);
 }
 
+/* --- what time it is ----------------------------------------------------------------------------- */
+
+static stint_ns woken_at, spawned_at, picked_at;
+static stint_sem_t sem = STINT_SEM_INIT(0);
+
+static void keep_spawn(void *rq, struct stint_task *t, stint_ns now)
+{
+	spawned_at = now;
+	picked_at = clocks[clock_of(rq)].picked;
+	spy_spawn(rq, t, now);
+}
+
+static void keep_wakeup(void *rq, struct stint_task *t, stint_ns now)
+{
+	woken_at = now;
+	base.wakeup(rq, t, now);
+}
+
+static void *waits(void *arg)
+{
+	CHECK_INT(stint_sem_wait(&sem), ==, 0);
+	return arg;
+}
+
+/* While a turn's end is set what the running thread makes ready is dated to when its turn began; where none is, to now. */
+static void *makes(void *arg)
+{
+	stint_thread_t *t[3];
+	stint_ns first;
+
+	CHECK_INT(stint_thread_create(&t[0], NULL, waits, NULL), ==, 0);
+	stint_thread_yield();
+	stint_thread_sleep(STINT_MS(30));       /* a tick finds it alone, or nobody: no turn has an end */
+	spin_ns(STINT_MS(2));
+	CHECK_INT(stint_thread_create(&t[1], NULL, nothing, NULL), ==, 0);
+	CHECK_INT(spawned_at - picked_at, >=, STINT_MS(2));
+	first = spawned_at;
+	CHECK_INT(stint_thread_create(&t[2], NULL, nothing, NULL), ==, 0);
+	CHECK_INT(spawned_at, ==, first);
+	CHECK_INT(stint_sem_post(&sem), ==, 0);
+	CHECK_INT(woken_at, ==, first);
+	for (int i = 0; i < 3; i++)
+		CHECK_INT(stint_thread_join(t[i], NULL), ==, 0);
+	return arg;
+}
+
+static void is_dated(void)
+{
+	stint_thread_t *t;
+
+	start("fair", 1, STINT_MS(100));
+	spy.spawn = keep_spawn;
+	spy.wakeup = keep_wakeup;
+	CHECK_INT(stint_policy_set(&spy), ==, 0);
+	CHECK_INT(stint_thread_create(&t, NULL, makes, NULL), ==, 0);
+	CHECK_INT(stint_thread_join(t, NULL), ==, 0);
+	CHECK_INT(backwards, ==, 0);
+}
+
 /* --- at once ----------------------------------------------------------------------------------- */
 
 static _Atomic unsigned leaves;
@@ -317,6 +376,7 @@ int main(void)
 	depth_first();
 	is_told();
 	is_not_known();
+	is_dated();
 	at_once("fair", 1);
 	at_once("fair", 2);
 	at_once("fair", 8);
