@@ -15,7 +15,7 @@
  *     blocked      N threads that wait, each having written a thread-local variable: resident bytes and ns for each
  *     sleeper      N sleeps of 1 ms among 16 threads that compute: how much later than due, ns
  *     skynet       a tree of threads, each but the leaves with 10 below; about N threads, ns for each
- *     fib          fib(16) where each first summand is a thread's; about N threads, ns for each
+ *     fib          fib(20) where each first summand is a thread's; about N threads, ns for each
  */
 #ifndef STINT_BENCH_PEER_H
 #define STINT_BENCH_PEER_H
@@ -42,8 +42,8 @@ extern const struct peer_measure peer_measures[];       /* the program's; ends w
 #define PEER_SLEEP_NS    1000000
 #define PEER_HOG_LIMIT_NS 2000000000     /* hogs that nobody can stop end by themselves */
 #define PEER_CHILDREN    10
-#define PEER_SKYNET      3               /* levels of them: 1110 threads under the root */
-#define PEER_FIB         16
+#define PEER_SKYNET      4               /* levels of them: 11 110 threads under the root */
+#define PEER_FIB         20
 
 double peer_now(void);                          /* ns */
 double peer_resident(void);                     /* bytes of this process */

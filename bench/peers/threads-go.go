@@ -20,8 +20,8 @@ const (
 	sleepSpan   = time.Millisecond
 	hogLimit    = 2 * time.Second
 	children    = 10
-	skynetLevel = 3
-	fibOf       = 16
+	skynetLevel = 4
+	fibOf       = 20
 )
 
 var sink uint64
