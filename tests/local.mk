@@ -52,6 +52,7 @@ api_tests = \
 	tests/api/thread_cancel \
 	tests/api/thread_environment \
 	tests/api/thread_misuse \
+	tests/api/thread_offers \
 	tests/api/thread_own \
 	tests/api/thread_policies \
 	tests/api/thread_stats \
@@ -170,6 +171,9 @@ tests_api_thread_calls_LDADD = libstint.la
 tests_api_thread_cancel_LDADD = libstint.la
 tests_api_thread_environment_LDADD = libstint.la
 tests_api_thread_misuse_LDADD = libstint.la
+tests_api_thread_offers_CPPFLAGS = $(CORE_CPPFLAGS)
+tests_api_thread_offers_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)
+tests_api_thread_offers_LDADD = $(CORE_OBJECTS)
 tests_api_thread_own_LDADD = libstint.la
 tests_api_thread_policies_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DTEST_PLUGIN='"$(abs_builddir)/examples/policy-lottery.so"'
