@@ -78,6 +78,7 @@ interpose_tests = \
 	tests/interpose/callbacks \
 	tests/interpose/families \
 	tests/interpose/forbidden \
+	tests/interpose/fork_steps \
 	tests/interpose/getopt \
 	tests/interpose/handles \
 	tests/interpose/locks \
@@ -226,6 +227,7 @@ tests_interpose_callbacks_LDADD = libstint.la
 tests_interpose_cxx_SOURCES = tests/interpose/cxx.cc
 tests_interpose_cxx_LDADD = libstint.la
 tests_interpose_families_LDADD = libstint.la
+tests_interpose_fork_steps_LDADD = libstint.la
 tests_interpose_forbidden_LDADD = libstint.la
 tests_interpose_getopt_LDADD = libstint.la
 tests_interpose_handles_LDADD = libstint.la
