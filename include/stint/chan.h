@@ -23,7 +23,7 @@ typedef struct stint_chan stint_chan_t;
  * stint_chan_create - a channel for elements of @elem_size bytes (0: signals only), of which it holds
  * @capacity; 0: a sender waits for its receiver
  *
- * Return:  a handle; NULL with errno ENOMEM, EINVAL (the sizes multiply to more than memory can be), or what
+ * Return:  a handle; NULL with errno ENOMEM, EINVAL (an element, or all, would be more than memory can be), or what
  *          stint_launch() fails with where the library cannot start.
  * Context: any thread, any call (it does not belong to the call). Not from a signal handler.
  * Owner:   the caller's, until stint_chan_free().
@@ -53,7 +53,10 @@ STINT_API int stint_chan_recv_timed(stint_chan_t *c, void *elem, stint_ns timeou
  */
 STINT_API int stint_chan_close(stint_chan_t *c);
 
-/* stint_chan_free - give it back; of NULL: nothing. The caller knows that nobody uses it. */
+/*
+ * stint_chan_free - give it back; of NULL, and of one at which somebody waits: nothing. The caller knows that nobody uses it: who
+ * comes to do so at the same time is not seen.
+ */
 STINT_API void stint_chan_free(stint_chan_t *c);
 
 /* stint_chan_length, stint_chan_capacity - elements held now; at most. Context: any. */

@@ -77,7 +77,7 @@ static stint_chan_t *create(size_t elem_size, size_t capacity, int *err)
 	size_t bytes;
 	stint_chan_t *c;
 
-	if (__builtin_mul_overflow(elem_size, capacity, &bytes) || bytes > PTRDIFF_MAX - sizeof(*c)) {
+	if (__builtin_mul_overflow(elem_size, capacity, &bytes) || bytes > PTRDIFF_MAX - sizeof(*c) || elem_size > PTRDIFF_MAX) {
 		*err = EINVAL;
 		return NULL;
 	}
@@ -107,11 +107,18 @@ stint_chan_t *stint_chan_create(size_t elem_size, size_t capacity)
 	return c;
 }
 
+/* without the lock, which in a forked child somebody may have that is not there */
+static bool waited_at(const stint_chan_t *c)
+{
+	return __atomic_load_n(&c->senders.n, __ATOMIC_RELAXED) || __atomic_load_n(&c->receivers.n, __ATOMIC_RELAXED);
+}
+
+/* Somebody who waits would never be woken, nor could he leave: better the memory is lost. */
 void stint_chan_free(stint_chan_t *c)
 {
 	struct stint *s = self();
 
-	if (!c)
+	if (!c || waited_at(c))
 		return;
 	park_begin(s);
 	sys_free(c);

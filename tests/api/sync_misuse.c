@@ -231,6 +231,9 @@ static void channels(void)
 	errno = 0;
 	CHECK(!stint_chan_create(SIZE_MAX, 1));
 	CHECK_INT(errno, ==, EINVAL);
+	errno = 0;
+	CHECK(!stint_chan_create(SIZE_MAX, 0));
+	CHECK_INT(errno, ==, EINVAL);
 	if (!getenv("STINT_ASAN")) {            /* which ends a program that asks for so much */
 		errno = 0;
 		CHECK(!stint_chan_create(1, (size_t)1 << 62));

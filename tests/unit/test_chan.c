@@ -41,6 +41,24 @@ START_TEST(from_hand_to_hand)
 }
 END_TEST
 
+/* it is a mistake, and who waits is not to be lost by it */
+START_TEST(free_leaves_who_waits)
+{
+	for (int sends = 0; sends < 2; sends++) {
+		stint_chan_t *c = make(0);
+		struct stint_waiter w;
+		int v = 3, in = 0;
+
+		fake(&w, sends ? &c->senders : &c->receivers, 1, 0, sends ? &v : &in);
+		stint_chan_free(c);
+		ck_assert_int_eq(sends ? stint_chan_recv(c, &in) : stint_chan_send(c, &v), 0);
+		ck_assert_int_eq(in, 3);
+		ck_assert(is_woken(&w));
+		stint_chan_free(c);
+	}
+}
+END_TEST
+
 /* who waits to send comes behind what the ring holds, and into it as soon as there is room, wherever it begins */
 START_TEST(through_the_ring)
 {
@@ -147,4 +165,4 @@ START_TEST(no_memory)
 }
 END_TEST
 
-UNIT_MAIN("chan", from_hand_to_hand, through_the_ring, selects_are_claimed, closing, no_memory)
+UNIT_MAIN("chan", from_hand_to_hand, free_leaves_who_waits, through_the_ring, selects_are_claimed, closing, no_memory)
