@@ -32,6 +32,9 @@
  * - A task that becomes ready while new ones wait, and owes no more than a 64th of a quantum, comes as if it owed nothing, and is charged
  *   when it runs: what a parent owes for making its parts it works off best by going on. Rejected: the same also where no new ones
  *   wait. Threads that had just computed for milliseconds came before those that wanted microseconds.
+ * - What one that ends has had beyond its share is not forgotten with it: the next new one begins where it was, at most one of its own
+ *   requests ahead of V. Otherwise a task that has all its work done by new ones would have what it likes. What such a task is owed
+ *   is lost.
  * - At most 16 quanta are charged at once. A longer span is mostly one in which nobody ran: the process was stopped, or the
  *   machine. Who happened to be running would have to wait until all others had had as much.
  * - A task that yields is not picked next when another one is ready, eligible or not: it may be waiting for
@@ -106,6 +109,8 @@ struct queue {
 	stint_ns quantum, least_request, least_turn, most;
 	int64_t usual;                          /* a quantum in virtual time, at the normal weight */
 	uint64_t idles;                         /* times that nobody was active any more */
+	int64_t ended_v;                        /* of the last one that ended and had had more than its share, */
+	uint64_t ended_idles;                   /* where it means something: one more than idles was then */
 };
 
 static struct node *node_of(const struct stint_task *t)
@@ -624,6 +629,17 @@ static int init(void *rq, stint_ns quantum)
 	return 0;
 }
 
+/* The v at which a new one starts: V, or where the last one ended that had had more than its share, at most one request further on */
+static int64_t start_new(const struct queue *q, const struct node *n)
+{
+	int64_t v = start(q, n, 0), most;
+
+	if (q->ended_idles != q->idles + 1 || ahead(q->ended_v, v) <= 0)
+		return v;
+	most = virtual_span(n->request, n->weight);
+	return ahead(q->ended_v, v) < most ? q->ended_v : plus(v, most);
+}
+
 /* new, or from another queue with its lag */
 static void attach(void *rq, struct stint_task *t, stint_ns now)
 {
@@ -636,11 +652,13 @@ static void attach(void *rq, struct stint_task *t, stint_ns now)
 		q->patient_since = now;
 	if (!same_weight(n, t->weight))
 		lag = 0;                        /* it is new, or what was counted was in another weight */
-	if (!n->known) {
-		n->known = true;
-		n->request = q->quantum / 8 ? q->quantum / 8 : 1;
+	if (n->known) {
+		enter(q, n, start(q, n, lag));
+		return;
 	}
-	enter(q, n, start(q, n, lag));
+	n->known = true;
+	n->request = q->quantum / 8 ? q->quantum / 8 : 1;
+	enter(q, n, start_new(q, n));
 }
 
 /* A parent that owes for making its parts, with v not yet due, comes before others' that have not begun: v as long as it is ready */
@@ -776,10 +794,15 @@ static void block(void *rq, struct stint_task *t, stint_ns now)
 static void done(void *rq, struct stint_task *t, stint_ns now)
 {
 	struct queue *q = rq;
+	struct node *n = node_of(t);
 
 	charge(q, now);
 	q->running = NULL;
-	leave(q, node_of(t));
+	if (!eligible(q, n->v)) {
+		q->ended_v = n->v;
+		q->ended_idles = q->idles + 1;
+	}
+	leave(q, n);
 }
 
 static bool preempts(void *rq, const struct stint_task *woken, const struct stint_task *running, stint_ns now)

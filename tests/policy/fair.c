@@ -515,6 +515,67 @@ static void small_debts(void)
 	}
 }
 
+/* The picked one runs until it has done @left, or its turn is over; true: it has done it. */
+static bool runs(struct stint_task *t, stint_ns *left)
+{
+	stint_ns turn_ns = q.total == STINT_WEIGHT_NORMAL ? *left : slice(&q, t, now), step;
+
+	for (; turn_ns; turn_ns = tick(&q, t, now)) {
+		step = *left < turn_ns ? *left : turn_ns;
+		now += step;
+		*left -= step;
+		if (!*left)
+			return true;
+	}
+	preempt(&q, t, now);
+	return false;
+}
+
+/*
+ * One that has others do its work, each for @span, and waits for each: the time is not its own, and they are gone when it is
+ * counted. Beside it is a hog. What the hog gets of all.
+ */
+static double beside_short_lived(stint_ns span)
+{
+	struct stint_task *hog = &tasks[0], *parent = &tasks[1], *child = &tasks[2], *t;
+	stint_ns child_left = 0, hog_left, hog_ns = 0, begin;
+
+	begin_with_two();
+	preempt(&q, hog, now);
+	for (begin = now; now < begin + STINT_S(2);) {
+		t = pick_next(&q, now);
+		CHECK(t);
+		if (t == hog) {
+			hog_left = STINT_S(10);
+			CHECK(!runs(hog, &hog_left));
+			hog_ns += STINT_S(10) - hog_left;
+		} else if (t == parent) {
+			memset(child, 0, sizeof(*child));
+			child->weight = STINT_WEIGHT_NORMAL;
+			attach(&q, child, now);         /* as of when its turn began */
+			child_left = span;
+			now += 200;
+			block(&q, parent, now);
+			yield_to(&q, child, now);
+		} else if (t == child && runs(child, &child_left)) {
+			done(&q, child, now);
+			wakeup(&q, parent, now);
+		}
+	}
+	return (double)hog_ns / (double)(now - begin);
+}
+
+/* Two want to run at any time, so each should have half; those that begin anew have less, for what they are owed is forgotten. */
+static void nothing_is_had_by_ending(void)
+{
+	for (stint_ns span = STINT_US(1); span <= STINT_MS(20); span *= 3) {
+		double share = beside_short_lived(span);
+
+		if (share < 0.45)
+			test_fail(__FILE__, __LINE__, "a hog has %.2f beside threads of %lld ns", share, (long long)span);
+	}
+}
+
 int main(void)
 {
 	test_watchdog();
@@ -529,5 +590,6 @@ int main(void)
 	depth_first();
 	eldest_first();
 	small_debts();
+	nothing_is_had_by_ending();
 	return 0;
 }
