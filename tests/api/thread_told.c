@@ -26,7 +26,7 @@ static size_t slot(const struct stint_task *t)
 
 #define QUEUES 64
 
-static struct { void *_Atomic rq; stint_ns last, picked; } clocks[QUEUES];
+static struct { void *rq; stint_ns last, picked; } clocks[QUEUES];
 static _Atomic unsigned backwards;
 
 /* one operation at a time runs on a queue */
@@ -35,7 +35,7 @@ static size_t clock_of(void *rq)
 	void *none = NULL;
 
 	for (size_t i = 0; i < QUEUES; none = NULL, i++)
-		if (clocks[i].rq == rq || __atomic_compare_exchange_n(&clocks[i].rq, &none, rq, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		if (__atomic_load_n(&clocks[i].rq, __ATOMIC_RELAXED) == rq || __atomic_compare_exchange_n(&clocks[i].rq, &none, rq, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 			return i;
 	test_fail(__FILE__, __LINE__, "more queues than expected");
 }
