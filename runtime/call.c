@@ -163,6 +163,7 @@ static const struct arch_context *call_main(struct stint *s)
 {
 	void *result;
 
+	tcb_begin(s);
 	preempt_enable(s, NULL);
 	result = s->fn(s->arg);
 	tcb_finish();

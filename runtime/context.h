@@ -122,6 +122,7 @@ struct stint {
 	uint64_t started, ended;        /* cycles, 0: not yet */
 	uint64_t stopped;               /* cycles, when the chain was stopped */
 	uint64_t cpu;                   /* cycles */
+	unsigned locale_gen;            /* of the locale by which its thread control block classifies characters */
 	uint64_t resumes, preemptions, deferrals;
 	uint64_t deferred_since;        /* cycles; counts while pending is set; 0: it was not deferred */
 	uint64_t deferred_longest;      /* cycles */

@@ -6,7 +6,7 @@
  * public way to make such a block, so we use what it has for its own threads and for debuggers:
  *
  *   _dl_allocate_tls       makes the vector of TLS blocks and copies the initial images (ld.so)
- *   __ctype_init           makes isalpha() work in it (libc)
+ *   __ctype_init           gives it the tables of isalpha() and the like (libc)
  *   __call_tls_dtors       runs thread_local destructors (libc)
  *   __pthread_keys         the destructors of pthread keys (libc, for debuggers)
  *   __libc_dlerror_result  what dlerror() will say (libc)
@@ -30,6 +30,7 @@
  * fork and setxid would then signal and recycle threads that do not exist).
  */
 #define _GNU_SOURCE
+#include <ctype.h>
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
@@ -85,6 +86,8 @@ static void (*libc_ctype_init)(void);
 static void (*libc_call_tls_dtors)(void);
 static struct key *libc_keys;
 
+#define CTYPE_TABLES 3
+
 /* offsets from the thread pointer */
 static struct {
 	size_t size;                    /* of struct pthread */
@@ -92,6 +95,7 @@ static struct {
 	size_t align;
 	ptrdiff_t tid, specific, robust_head, stack_block;
 	ptrdiff_t errno_at, h_errno_at, current;
+	ptrdiff_t ctype[CTYPE_TABLES];
 	ptrdiff_t dl_error, resolver_at, resolver;      /* variables of libc's, and what the second points to */
 	size_t map_tls_offset;          /* in struct link_map */
 	ptrdiff_t libc_tls;
@@ -411,6 +415,9 @@ static const char *check_layout(void)
 		return "where libc keeps its thread variables";
 	layout.errno_at = (char *)&errno - tp;
 	layout.h_errno_at = (char *)&h_errno - tp;
+	layout.ctype[0] = (char *)__ctype_b_loc() - tp;
+	layout.ctype[1] = (char *)__ctype_tolower_loc() - tp;
+	layout.ctype[2] = (char *)__ctype_toupper_loc() - tp;
 	layout.current = (char *)&stint_current - tp;
 	for (size_t at = 0; at + 16 <= layout.size; at += 8)
 		if (AT(tp, at, char *) == anchor.stack && AT(tp, at + 8, size_t) == ANCHOR_STACK)
@@ -777,20 +784,25 @@ static void fill_header(struct stint *s)
 		((struct rseq *)(tp + __rseq_offset))->cpu_id = RSEQ_UNINITIALISED;
 }
 
-/*
- * In here the thread pointer is the new block's while the stack is still ours: all signals wait, lest a handler
- * of the program takes itself to be in call s.
- */
-static void init_ctype(struct stint *s)
-{
-	uint64_t block = ~(uint64_t)0, old;
-	void *here = arch_tp();
+unsigned tcb_locale_gen = 1;            /* 0: a block's that has not begun */
 
-	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &block, &old, sizeof(old));
-	arch_set_tp(s->tp);
+void tcb_locale_changed(void)
+{
+	if (!__atomic_add_fetch(&tcb_locale_gen, 1, __ATOMIC_RELAXED))
+		__atomic_store_n(&tcb_locale_gen, 1, __ATOMIC_RELAXED);
+}
+
+void tcb_take_locale(struct stint *s)
+{
+	s->locale_gen = __atomic_load_n(&tcb_locale_gen, __ATOMIC_RELAXED);
 	libc_ctype_init();
-	arch_set_tp(here);
-	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof(old));
+}
+
+/* those of whoever makes it, for a handler of the program's that comes before tcb_begin() */
+static void lend_tables(void *tp)
+{
+	for (unsigned i = 0; i < CTYPE_TABLES; i++)
+		AT(tp, layout.ctype[i], const void *) = AT(arch_tp(), layout.ctype[i], const void *);
 }
 
 int tcb_make(struct stint *s)
@@ -806,14 +818,15 @@ int tcb_make(struct stint *s)
 	set_fiber(s->tp, new_fiber());
 	adopt_cache(s->tp);
 	AT(s->tp, layout.current, struct stint *) = s;
-	init_ctype(s);
+	lend_tables(s->tp);
+	s->locale_gen = 0;
 	s->tcb_ready = true;
 	return 0;
 }
 
 /*
  * What dlerror() and the resolver keep of the last use. libc looks for it in the running thread; so this is done on the
- * identity of @s, not as a call (wrappers would take it to be running), and with signals waiting as in init_ctype(). A resolver
+ * identity of @s, not as a call (wrappers would take it to be running), and with signals waiting, lest a handler of the program takes itself to be in call s. A resolver
  * that was never begun must not be closed: it would close descriptor 0.
  */
 static void forget_errors(struct stint *s)

@@ -25,6 +25,20 @@ int tcb_make(struct stint *s);          /* 0 or ENOMEM */
 void tcb_destroy(struct stint *s);      /* the memory may then be dropped */
 int tcb_fresh(struct stint *s);         /* for the next call: initial thread variables; 0 or ENOMEM */
 
+/*
+ * On the stint itself, before anything of the program's runs on it: libc's tables of characters are those of the process's locale, as in
+ * a thread of libc that begins.
+ */
+extern PRIVATE unsigned tcb_locale_gen; /* relaxed: who changes the locale orders that with what it has begin afterwards */
+void tcb_take_locale(struct stint *s);
+void tcb_locale_changed(void);
+
+static inline void tcb_begin(struct stint *s)
+{
+	if (unlikely(s->locale_gen != __atomic_load_n(&tcb_locale_gen, __ATOMIC_RELAXED)))
+		tcb_take_locale(s);
+}
+
 /* on the stint itself, at its end: thread_local and key destructors, locale, errno */
 void tcb_finish(void);
 

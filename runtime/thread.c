@@ -156,6 +156,7 @@ const struct arch_context *thread_main(struct stint *s)
 	if (unlikely(s->own_mask))
 		preempt_mask_in(s);
 	s->started = s->kt->worker->now_cycles;
+	tcb_begin(s);
 	preempt_enable(s, NULL);
 	s->result = s->fn(s->arg);
 	tcb_finish();
@@ -170,6 +171,7 @@ static const struct arch_context *cancel_main(struct stint *s)
 {
 	worker_arrived();
 	thread_of(s)->started = true;
+	tcb_begin(s);           /* it may not have begun */
 	return call_cancel_diverted(s);
 }
 

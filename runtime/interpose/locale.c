@@ -21,6 +21,7 @@
 #include <time.h>
 #include <wchar.h>
 
+#include "../tcb.h"
 #include "interpose.h"
 #include "statics.h"
 
@@ -87,7 +88,18 @@ LOCKED(int, rpmatch, (const char *answer), (answer))
 char *__dgettext(const char *domain, const char *id);
 char *__dcgettext(const char *domain, const char *id, int category);
 
-LOCKED(char *, setlocale, (int category, const char *locale), (category, locale))
+/* What begins from now on goes by it, in blocks that others have used before, too. */
+static char *set_locale(int category, const char *locale)
+{
+	char *now = REAL(setlocale)(category, locale);
+
+	if (now && locale)
+		tcb_locale_changed();
+	return now;
+}
+
+DEFERRED(STINT_LOCKED_TEXT, char *, setlocale, (int category, const char *locale), set_locale(category, locale),
+         set_locale(category, locale))
 LOCKED(char *, gettext, (const char *id), (id))
 LOCKED(char *, dgettext, (const char *domain, const char *id), (domain, id))
 LOCKED(char *, dcgettext, (const char *domain, const char *id, int category), (domain, id, category))

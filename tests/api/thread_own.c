@@ -1,10 +1,12 @@
 /*
- * thread_own.c - errno, thread variables, keys and locale belong to the thread, on whatever worker it goes on
+ * thread_own.c - errno, thread variables, keys and locale belong to the thread, on whatever worker it goes on; it begins in the
+ * process's locale
  *
  * More threads than workers, short turns: they are stopped anywhere, and taken by whoever is free.
  */
 #include "../test.h"
 
+#include <ctype.h>
 #include <locale.h>
 #include <pthread.h>
 #include <sys/syscall.h>
@@ -142,6 +144,65 @@ static void all(stint_fn *fn, long factor)
 	}
 }
 
+/* --- the process's locale ---------------------------------------------------------------------- */
+
+struct tables {
+	const void *table[3];
+};
+
+static void *looks_up(void *arg)
+{
+	*(struct tables *)arg = (struct tables){ { *__ctype_b_loc(), *__ctype_tolower_loc(), *__ctype_toupper_loc() } };
+	CHECK(isalpha('a') && toupper('a') == 'A');
+	return arg;
+}
+
+static void *changes(void *arg)
+{
+	CHECK(setlocale(LC_CTYPE, arg));
+	return arg;
+}
+
+static void in_thread(stint_fn *fn, void *arg)
+{
+	stint_thread_t *t;
+
+	CHECK_INT(stint_thread_create(&t, NULL, fn, arg), ==, 0);
+	CHECK_INT(stint_thread_join(t, NULL), ==, 0);
+}
+
+/* What begins after the locale was changed, by whomever, goes by it as a new thread of libc does; also on used stacks. */
+static void begin_in(const char *locale, bool by_thread)
+{
+	struct tables libc, of_thread, of_call;
+	pthread_t p;
+	stint_t *s;
+
+	if (by_thread)
+		in_thread(changes, (void *)(uintptr_t)locale);
+	else
+		changes((void *)(uintptr_t)locale);
+	CHECK_INT(pthread_create(&p, NULL, looks_up, &libc), ==, 0);
+	CHECK_INT(pthread_join(p, NULL), ==, 0);
+	in_thread(looks_up, &of_thread);
+	CHECK(!memcmp(&libc, &of_thread, sizeof(libc)));
+	s = stint_launch(looks_up, &of_call, STINT_FOREVER);
+	CHECK_INT(stint_state(s), ==, STINT_COMPLETE);
+	stint_free(s);
+	CHECK(!memcmp(&libc, &of_call, sizeof(libc)));
+}
+
+static void locale_of_process(void)
+{
+	begin_in("C", false);
+	if (!setlocale(LC_CTYPE, "C.UTF-8"))
+		return;
+	for (int i = 0; i < 4; i++) {
+		begin_in("C.UTF-8", i % 2);
+		begin_in("C", i % 2);
+	}
+}
+
 int main(void)
 {
 	struct stint_config config = { .size = sizeof(config), .workers = WORKERS, .quantum = STINT_US(100) };
@@ -163,5 +224,6 @@ int main(void)
 	all(owns, 1);
 	CHECK_INT(own, ==, 0);
 	CHECK_INT(initial, ==, 42);
+	locale_of_process();
 	return 0;
 }
