@@ -14,7 +14,8 @@ stintinclude_HEADERS = \
 
 # initial-exec: the test "am I in a call?" stands in every wrapper, and must not itself call into ld.so.
 # exceptions: those of C++ unwind through the wrappers (qsort's, a call's own function).
-RUNTIME_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden -fexceptions -ftls-model=initial-exec $(URCU_CFLAGS) $(RUNTIME_SANITIZE_FLAGS)
+RUNTIME_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden -fexceptions -ftls-model=initial-exec $(URCU_CFLAGS) $(RUNTIME_SANITIZE_FLAGS) \
+	$(FIBER_CPPFLAGS)
 
 noinst_LTLIBRARIES += libstint-core.la libstint-interpose.la libstint-libset.la
 lib_LTLIBRARIES += libstint.la
@@ -227,7 +228,7 @@ libstint_la_LDFLAGS = $(INSTALLED_LDFLAGS) -version-info $(STINT_LT_VERSION) $(D
 EXTRA_libstint_la_DEPENDENCIES = runtime/libstint.map
 
 CORE_OBJECTS = $(libstint_core_la_OBJECTS) $(libstint_libset_la_OBJECTS) $(libstint_interpose_la_OBJECTS)
-CORE_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/runtime
+CORE_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/runtime $(FIBER_CPPFLAGS)
 
 # The exported set is one file: our own names by hand, those of libc's that we define from their table.
 runtime/libstint.map: $(srcdir)/runtime/libstint.map.in $(srcdir)/runtime/interpose/table.def
