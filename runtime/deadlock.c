@@ -37,6 +37,7 @@
 
 #include "clock.h"
 #include "idle.h"
+#include "ledger.h"
 #include "park.h"
 #include "stack.h"
 #include "sys.h"
@@ -111,7 +112,7 @@ void deadlock_leave(struct deadlock_waiter *d)
 static int count_tasks(void)
 {
 	char buffer[2048] __attribute__((aligned(8)));
-	long n, fd = sys_raw(SYS_openat, AT_FDCWD, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	long n, fd = ledger_own_open(false, SYS_open, (long)"/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	int tasks = 0;
 
 	if (fd < 0)
@@ -126,7 +127,7 @@ static int count_tasks(void)
 			at += length;
 		}
 	}
-	sys_raw(SYS_close, fd, 0, 0, 0);
+	ledger_own_close(fd);
 	return tasks;
 }
 

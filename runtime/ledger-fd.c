@@ -14,6 +14,10 @@
  *  - fds.held goes up with each word set and down with each word cleared, by whoever does it. It is never
  *    reset: someone else's decrement may come a moment after the call has ended.
  *
+ * A word may also say that the descriptor is the runtime's own (OWN): ledger-own.c.
+ *
+ * In a child of vfork() nothing is struck: its descriptors are not ours (sys.h).
+ *
  * Signal context: all of it, and that is why there is no lock. A handler of the program may open and close in the
  * middle of an append on the same call. A slot is claimed by one atomic add, and holds a harmless old number
  * until it is written; lists are rearranged only where no append is in progress, with signals blocked.
@@ -28,6 +32,7 @@
 
 #define TRACKED (1 << 20)
 #define MARK 1UL                /* in a word, while its owner counts its list */
+#define OWN 2UL                 /* a word in whose place no call has one */
 #define BLOCK_FDS ((LEDGER_BLOCK_SIZE - sizeof(void *) - sizeof(unsigned)) / sizeof(int))
 
 struct fd_block {
@@ -40,6 +45,7 @@ _Static_assert(sizeof(struct fd_block) <= LEDGER_BLOCK_SIZE, "one page");
 static uintptr_t owner[TRACKED];        /* struct stint *, maybe with MARK; atomic */
 void (*ledger_fd_was_closed)(int fd);
 static int highest = -1;                /* no larger number was ever entered; atomic */
+static int own;                         /* words that are OWN; atomic */
 
 static bool tracked(int fd)
 {
@@ -50,7 +56,9 @@ static void count(uintptr_t word, long change)
 {
 	struct stint *s = (struct stint *)(word & ~MARK);
 
-	if (s)
+	if (word == OWN)
+		__atomic_fetch_add(&own, (int)change, __ATOMIC_RELAXED);
+	else if (s)
 		__atomic_fetch_add(&s->ledger.fds.held, change, __ATOMIC_RELAXED);
 }
 
@@ -286,11 +294,44 @@ uintptr_t ledger_fd_take(int fd)
 	uintptr_t word;
 
 	/* most are nobody's: a load does */
-	if (!tracked(fd) || !__atomic_load_n(&owner[fd], __ATOMIC_RELAXED))
+	if (!tracked(fd) || !(word = __atomic_load_n(&owner[fd], __ATOMIC_RELAXED)))
+		return 0;
+	if (sys_in_vforked() || (word == OWN && !sys_in_process()))
 		return 0;
 	word = __atomic_exchange_n(&owner[fd], 0, __ATOMIC_ACQ_REL) & ~MARK;
 	count(word, -1);
-	return word;
+	return word == OWN ? 0 : word;
+}
+
+/* --- the runtime's own --- */
+
+bool ledger_fd_is_own(int fd)
+{
+	return tracked(fd) && unlikely(__atomic_load_n(&owner[fd], __ATOMIC_RELAXED) == OWN) && sys_in_process();
+}
+
+void ledger_fd_set_own(int fd, bool is)
+{
+	if (!tracked(fd))
+		return;
+	if (is) {
+		raise_highest(fd);
+		set_word(fd, OWN);
+	} else if (swap_word(fd, OWN, 0)) {
+		count(OWN, -1);
+	}
+}
+
+bool ledger_fd_next_own(unsigned *fd, unsigned hi)
+{
+	int last = __atomic_load_n(&own, __ATOMIC_RELAXED) > 0 ? __atomic_load_n(&highest, __ATOMIC_RELAXED) : -1;
+
+	for (unsigned i = *fd; last >= 0 && i <= hi && i <= (unsigned)last; i++)
+		if (__atomic_load_n(&owner[i], __ATOMIC_RELAXED) == OWN) {
+			*fd = i;
+			return true;
+		}
+	return false;
 }
 
 void ledger_fd_restore(int fd, uintptr_t word)

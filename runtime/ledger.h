@@ -77,6 +77,19 @@ void ledger_fd_release(struct stint *s);
 extern void (*ledger_fd_was_closed)(int fd);    /* told by who gives back; NULL: nobody wants to know */
 void ledger_fd_pass(struct stint *s, struct stint *to);
 
+/*
+ * The runtime's own descriptors (ledger-own.c). The program's close() of one fails, and who closes many leaves it open. Where we are
+ * asked in a process that has only a copy of ours, or shares our memory, none is.
+ */
+long ledger_own_open(bool waits, long nr, long a, long b, long c);      /* as the system call @nr; not @waits: maybe -EBUSY */
+long ledger_own_close(long fd);
+uint64_t ledger_own_hold(void);                 /* none is opened or closed until: */
+void ledger_own_let_go(uint64_t mask);
+void ledger_own_after_fork(void);               /* in the child, _Fork()'s as well: there are none */
+bool ledger_fd_is_own(int fd);
+void ledger_fd_set_own(int fd, bool is);
+bool ledger_fd_next_own(unsigned *fd, unsigned hi);     /* the first from @fd to @hi; false: none */
+
 /* streams, directories, libraries, mappings, handles (ledger-things.c) */
 extern PRIVATE unsigned long ledger_things_live;        /* entries; relaxed: 0 means there is nothing to strike */
 int ledger_thing_add(struct stint *s, enum thing_kind kind, void *p);   /* 0 or ENOMEM */

@@ -59,6 +59,7 @@ libstint_core_la_SOURCES = \
 	runtime/ledger-fd.c \
 	runtime/ledger-heap.c \
 	runtime/ledger-locks.c \
+	runtime/ledger-own.c \
 	runtime/ledger-private.h \
 	runtime/ledger-things.c \
 	runtime/ledger-types.h \
@@ -181,6 +182,8 @@ libstint_interpose_la_SOURCES = \
 	runtime/interpose/modes.c \
 	runtime/interpose/mutex.c \
 	runtime/interpose/names.c \
+	runtime/interpose/own.c \
+	runtime/interpose/own.h \
 	runtime/interpose/park-fd.c \
 	runtime/interpose/park-lock.c \
 	runtime/interpose/park-lot.c \

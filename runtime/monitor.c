@@ -31,6 +31,7 @@
 
 #include "clock.h"
 #include "idle.h"
+#include "ledger.h"
 #include "relief.h"
 #include "runq.h"
 #include "sys.h"
@@ -87,11 +88,11 @@ static char kernel_state(int tid)
 	long fd, n;
 
 	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
-	fd = sys_raw(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+	fd = ledger_own_open(false, SYS_open, (long)path, O_RDONLY | O_CLOEXEC, 0);
 	if (fd < 0)
 		return 'R';
 	n = sys_raw(SYS_read, fd, text, sizeof(text) - 1, 0);
-	sys_raw(SYS_close, fd, 0, 0, 0);
+	ledger_own_close(fd);
 	text[n > 0 ? n : 0] = '\0';
 	end = strrchr(text, ')');
 	return end && end[1] == ' ' ? end[2] : 'R';

@@ -128,13 +128,13 @@ static int set_ctl(int op, int fd, uint32_t events, uint64_t data)
 
 int poller_init(void)
 {
-	long r = sys_raw(SYS_epoll_create1, EPOLL_CLOEXEC, 0, 0, 0);
+	long r = ledger_own_open(true, SYS_epoll_create1, EPOLL_CLOEXEC, 0, 0);
 	int err;
 
 	if (r < 0)
 		return (int)-r;
 	set = (int)r;
-	r = sys_raw(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK, 0, 0);
+	r = ledger_own_open(true, SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK, 0);
 	if (r < 0) {
 		err = (int)-r;
 		goto close_set;
@@ -145,9 +145,9 @@ int poller_init(void)
 		ledger_fd_was_closed = poller_closed;
 		return 0;
 	}
-	sys_raw(SYS_close, wake_fd, 0, 0, 0);
+	ledger_own_close(wake_fd);
 close_set:
-	sys_raw(SYS_close, set, 0, 0, 0);
+	ledger_own_close(set);
 	set = wake_fd = -1;
 	return err;
 }
@@ -165,8 +165,8 @@ void poller_fini(void)
 {
 	if (set < 0)
 		return;
-	sys_raw(SYS_close, wake_fd, 0, 0, 0);
-	sys_raw(SYS_close, set, 0, 0, 0);
+	ledger_own_close(wake_fd);
+	ledger_own_close(set);
 	forget_all();
 }
 
@@ -442,6 +442,8 @@ void poller_closed(int fd)
 	struct entry *e = find(fd);
 
 	if (!e || !(__atomic_load_n(&e->entered, __ATOMIC_RELAXED) || __atomic_load_n(&e->facts_as_of, __ATOMIC_RELAXED)))
+		return;
+	if (sys_in_vforked())           /* it is open here, and wake_fd is another's or none there */
 		return;
 	if (!spin_trylock(&e->waiters[0].lock)) {
 		__atomic_store_n(&e->closing, true, __ATOMIC_SEQ_CST);

@@ -146,6 +146,19 @@ int sys_gettid(void)
 }
 
 __thread unsigned sys_at_locks;
+__thread unsigned sys_vforked;
+
+static int process;             /* 0: nobody has noted it yet, in a constructor that comes before ours */
+
+void sys_note_process(void)
+{
+	process = (int)sys_raw(SYS_getpid, 0, 0, 0, 0);
+}
+
+bool sys_in_process(void)
+{
+	return !process || sys_raw(SYS_getpid, 0, 0, 0, 0) == process;
+}
 
 void sys_lock(struct sys_lock *l)
 {
@@ -156,6 +169,17 @@ void sys_lock(struct sys_lock *l)
 		return;
 	while (__atomic_exchange_n(&l->state, 2, __ATOMIC_ACQUIRE))
 		sys_raw(SYS_futex, &l->state, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 2, NULL);
+}
+
+bool sys_trylock(struct sys_lock *l)
+{
+	int free = 0;
+
+	sys_enter();
+	if (__atomic_compare_exchange_n(&l->state, &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return true;
+	sys_leave();
+	return false;
 }
 
 void sys_unlock(struct sys_lock *l)

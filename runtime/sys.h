@@ -89,6 +89,7 @@ struct sys_lock {
 	int state;              /* 0 free, 1 held, 2 held and waited for; acquire/release */
 };
 void sys_lock(struct sys_lock *l);
+bool sys_trylock(struct sys_lock *l);
 void sys_unlock(struct sys_lock *l);
 
 /*
@@ -107,6 +108,20 @@ static inline void sys_leave(void)
 {
 	__asm__ volatile("" ::: "memory");
 	sys_at_locks--;
+}
+
+/*
+ * A child of vfork() has our memory until it becomes another program, but descriptors of its own: what it closes and opens says
+ * nothing of ours. So who has called vfork() on this identity (or cloned what shares memory) asks for its process before it writes
+ * to books of descriptors. The mark goes up before the call and stays: to take it back could come in between in a handler.
+ */
+extern __thread unsigned sys_vforked __attribute__((tls_model("initial-exec"), visibility("hidden")));
+void sys_note_process(void);                    /* at load, and in a forked child */
+bool sys_in_process(void);                      /* asks the kernel: whose memory this is, not who shares or has copied it */
+
+static inline bool sys_in_vforked(void)
+{
+	return __builtin_expect(sys_vforked != 0, 0) && !sys_in_process();
 }
 
 /* wait until *@word is no longer @value; wake all who wait on it */

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "ledger.h"
 #include "park.h"
 #include "sys.h"
 #include "thread.h"
@@ -39,7 +40,7 @@ static uint64_t begin;
 
 int trace_open(const char *name)
 {
-	long r = sys_raw(SYS_openat, AT_FDCWD, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	long r = ledger_own_open(true, SYS_open, (long)name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 
 	if (r < 0)
 		return (int)-r;
@@ -70,7 +71,7 @@ void trace_ring_free(struct trace_ring *ring)
 void trace_forget(void)
 {
 	if (fd >= 0)
-		sys_raw(SYS_close, fd, 0, 0, 0);
+		ledger_own_close(fd);
 	fd = -1;
 	trace_on = false;
 }
@@ -318,7 +319,7 @@ void trace_write(void)
 	} else {
 		o.err = ENOMEM;
 	}
-	r = sys_raw(SYS_close, fd, 0, 0, 0);
+	r = ledger_own_close(fd);
 	fd = -1;
 	if (r < 0 && !o.err)            /* some file systems say it only now */
 		o.err = (int)-r;

@@ -76,6 +76,7 @@ endif
 interpose_tests = \
 	tests/interpose/blocking \
 	tests/interpose/callbacks \
+	tests/interpose/close_all \
 	tests/interpose/families \
 	tests/interpose/forbidden \
 	tests/interpose/fork_steps \
@@ -224,6 +225,7 @@ tests_api_dlopen_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_MODULES='"$(abs_builddir)/test
 
 tests_interpose_blocking_LDADD = libstint.la
 tests_interpose_callbacks_LDADD = libstint.la
+tests_interpose_close_all_LDADD = libstint.la
 tests_interpose_cxx_SOURCES = tests/interpose/cxx.cc
 tests_interpose_cxx_LDADD = libstint.la
 tests_interpose_families_LDADD = libstint.la

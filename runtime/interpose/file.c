@@ -13,7 +13,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <mqueue.h>
 #include <netdb.h>
 #include <pty.h>
@@ -31,6 +30,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "own.h"
 #include "parks.h"
 #include "../ledger.h"
 
@@ -430,13 +430,15 @@ CONTROLS(__fcntl)
 	WRAPPER int name(int fd)                                              \
 	{                                                                     \
 		struct stint *s = self();                                     \
-		int r;                                                        \
+		int r = -1;                                                   \
                                                                               \
 		if (unlikely(s))                                              \
 			preempt_disable(s);                                   \
-		ledger_fd_closed(fd);                                         \
-		r = REAL(name)(fd);                                           \
-		poller_closed(fd);                                            \
+		if (likely(!own_refuses(fd))) {                               \
+			ledger_fd_closed(fd);                                 \
+			r = REAL(name)(fd);                                   \
+			poller_closed(fd);                                    \
+		}                                                             \
 		if (unlikely(s))                                              \
 			preempt_enable(s, caller_address());                  \
 		return r;                                                     \
@@ -454,6 +456,8 @@ static int duplicate(struct stint *s, int from, int to, int flags, int (*dup2)(i
 
 	if (from == to)
 		return dup2 ? dup2(from, to) : dup3(from, to, flags);
+	if (unlikely(own_refuses(to)))
+		return -1;
 	owner = ledger_fd_take(to);
 	r = dup2 ? dup2(from, to) : dup3(from, to, flags);
 	poller_closed(to);
@@ -472,32 +476,6 @@ DUPLICATES(dup2, (int from, int to), 0, REAL(dup2), NULL)
 DUPLICATES(__dup2, (int from, int to), 0, REAL(__dup2), NULL)
 DUPLICATES(dup3, (int from, int to, int flags), flags, NULL, REAL(dup3))
 
-WRAPPER int close_range(unsigned lo, unsigned hi, int flags)
-{
-	struct stint *s = self();
-	int r;
-
-	if (s)
-		preempt_disable(s);
-	if (lo <= hi && !(flags & CLOSE_RANGE_CLOEXEC))
-		ledger_fd_closed_range(lo, hi);
-	r = REAL(close_range)(lo, hi, flags);
-	if (lo <= hi && !(flags & CLOSE_RANGE_CLOEXEC))
-		poller_closed_range(lo, hi);
-	if (s)
-		preempt_enable(s, caller_address());
-	return r;
-}
-
-WRAPPER void closefrom(int lo)
-{
-	struct stint *s = self();
-
-	if (s)
-		preempt_disable(s);
-	ledger_fd_closed_range(lo < 0 ? 0 : (unsigned)lo, ~0U);
-	REAL(closefrom)(lo);
-	poller_closed_range(lo < 0 ? 0 : (unsigned)lo, ~0U);
-	if (s)
-		preempt_enable(s, caller_address());
-}
+DEFERRED(, int, close_range, (unsigned lo, unsigned hi, int flags), own_close_range(lo, hi, flags),
+         own_close_range(lo, hi, flags))
+DEFERRED_VOID(, closefrom, (int lo), own_closefrom(lo), own_closefrom(lo))

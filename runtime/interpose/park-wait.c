@@ -65,7 +65,7 @@ static long until_done(struct stint *s, try_fn *try, void *arg, long would, long
 /* until @pid has ended, or for a moment */
 static void await_process(struct stint *s, pid_t pid, struct again *again, const void *caller)
 {
-	long fd = pid > 0 ? sys_raw(SYS_pidfd_open, pid, 0, 0, 0) : -1;
+	long fd = pid > 0 ? ledger_own_open(false, SYS_pidfd_open, pid, 0, 0) : -1;
 	unsigned seen;
 	int err = 0;
 
@@ -82,7 +82,7 @@ static void await_process(struct stint *s, pid_t pid, struct again *again, const
 		if (!poll_now(&p, 1))
 			err = poller_wait(s, (int)fd, POLLER_IN, seen, NEVER);
 	}
-	sys_raw(SYS_close, fd, 0, 0, 0);
+	ledger_own_close(fd);
 	poller_closed((int)fd);
 	if (err == EINTR)
 		park_stop(s, caller);

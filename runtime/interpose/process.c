@@ -80,6 +80,7 @@ static void after_fork_in_parent(void)
 
 static void after_fork_in_child(void)
 {
+	ledger_own_after_fork();
 	release_all(true);
 	walks_after_fork();
 	lot_after_fork();
@@ -89,6 +90,7 @@ static void after_fork_in_child(void)
 
 __attribute__((constructor)) static void at_load(void)
 {
+	sys_note_process();
 	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
@@ -134,6 +136,8 @@ static pid_t fork_by(struct stint *s, pid_t (*real)(void), const void *caller)
 	arch_set_tp(s->tp);
 	if (pid == 0 && real == REAL(fork))
 		tick_in_child(s);
+	else if (pid == 0)
+		ledger_own_after_fork();
 	set_errno(pid, err);
 	preempt_enable(s, caller);
 	return pid;
@@ -152,17 +156,29 @@ static bool interrupts_locked(const struct stint *s)
 	return sys_at_locks || (kt && kt->worker && !kt->current);
 }
 
+/* by _Fork(), whose child runs no handlers: outside calls */
+static pid_t fork_bare(void)
+{
+	pid_t pid = REAL(_Fork)();
+
+	if (pid == 0)
+		ledger_own_after_fork();
+	return pid;
+}
+
 WRAPPER pid_t fork(void)
 {
 	struct stint *s = self();
-	pid_t (*real)(void) = unlikely(interrupts_locked(s)) ? REAL(_Fork) : REAL(fork);
+	bool bare = unlikely(interrupts_locked(s));
 
-	return likely(!s) ? real() : fork_by(s, real, caller_address());
+	if (likely(!s))
+		return bare ? fork_bare() : REAL(fork)();
+	return fork_by(s, bare ? REAL(_Fork) : REAL(fork), caller_address());
 }
 
 WRAPPER pid_t _Fork(void)
 {
-	return likely(!self()) ? REAL(_Fork)() : fork_by(self(), REAL(_Fork), caller_address());
+	return likely(!self()) ? fork_bare() : fork_by(self(), REAL(_Fork), caller_address());
 }
 
 /* vfork.S jumps here */

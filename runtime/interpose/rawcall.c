@@ -21,7 +21,6 @@
 #define syscall header_syscall
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <linux/futex.h>
 #include <poll.h>
 #include <stdint.h>
@@ -39,7 +38,8 @@
 #include "../kthread.h"
 #include "../ledger.h"
 #include "../poller.h"
-#include "interpose.h"
+#include "../sys.h"
+#include "own.h"
 
 /* newer than the headers that this may be compiled with */
 #ifndef SYS_memfd_secret
@@ -136,6 +136,8 @@ static long duplicate(struct stint *s, long nr, long from, long to, long flags)
 
 	if (from == to)
 		return REAL(syscall)(nr, from, to, flags, 0, 0, 0);
+	if (own_refuses((int)to))
+		return -1;
 	owner = ledger_fd_take((int)to);
 	r = REAL(syscall)(nr, from, to, flags, 0, 0, 0);
 	poller_closed((int)to);
@@ -164,17 +166,14 @@ static long by_number(struct stint *s, long nr, long a, long b, long c, long d, 
 
 	switch (nr) {
 	case SYS_close:
+		if (own_refuses((int)a))
+			return -1;
 		ledger_fd_closed((int)a);
 		r = REAL(syscall)(nr, a, b, c, d, e, 0);
 		poller_closed((int)a);
 		return r;
 	case SYS_close_range:
-		if ((unsigned long)a > (unsigned long)b || (c & CLOSE_RANGE_CLOEXEC))
-			return REAL(syscall)(nr, a, b, c, d, e, 0);
-		ledger_fd_closed_range((unsigned)a, (unsigned)b);
-		r = REAL(syscall)(nr, a, b, c, d, e, 0);
-		poller_closed_range((unsigned)a, (unsigned)b);
-		return r;
+		return own_close_range((unsigned)a, (unsigned)b, (int)c);
 	case SYS_fcntl:
 	case SYS_ioctl:
 	case SYS_setsockopt:
@@ -348,6 +347,8 @@ WRAPPER long syscall(long nr, long a, long b, long c, long d, long e, long f)
 			return pselect_by_number(a, b, c, d, e, f);
 		return wait_by_number(nr, a, b, c, d, e);
 	}
+	if (unlikely(nr == SYS_vfork || nr == SYS_clone || nr == SYS_clone3))
+		sys_vforked = 1;
 	if (unlikely(nr == SYS_mmap || nr == SYS_mremap || nr == SYS_munmap || nr == SYS_shmdt))
 		strike_mapping(nr, a, b, d);
 	return REAL(syscall)(nr, a, b, c, d, e, f);

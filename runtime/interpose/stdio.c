@@ -229,12 +229,12 @@ static void await_command(FILE *f)
 
 	if (pid <= 0 || waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) || (__fpending(f) && fflush(f)))
 		goto restore_errno;
-	null = sys_raw(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0);
+	null = ledger_own_open(false, SYS_open, (long)"/dev/null", O_RDWR | O_CLOEXEC, 0);
 	if (null < 0)
 		goto restore_errno;
 	sys_raw(SYS_dup3, null, fd, O_CLOEXEC, 0);
 	poller_closed(fd);
-	sys_raw(SYS_close, null, 0, 0, 0);
+	ledger_own_close(null);
 	waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT);
 restore_errno:
 	errno = saved;

@@ -30,6 +30,7 @@
 #include "../call.h"
 #include "../checker.h"
 #include "../kthread.h"
+#include "../sys.h"
 #include "../tcb.h"
 #include "interpose.h"
 
@@ -180,6 +181,8 @@ typedef int clone_fn(void *);
 		tls = va_arg(ap, void *);                                                                 \
 		child_tid = va_arg(ap, void *);                                                           \
 		va_end(ap);                                                                               \
+		if ((flags & (CLONE_VM | CLONE_THREAD)) == CLONE_VM)                                      \
+			sys_vforked = 1;                                                                  \
 		return REAL(name)(fn, stack, flags, arg, parent_tid, tls, child_tid);                     \
 	}
 
