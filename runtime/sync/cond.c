@@ -10,9 +10,12 @@
  *           +-- ETIMEDOUT, EINTR: out; lock the mutex        +-- ETIMEDOUT: too late, waits on in its place
  *                                                            +-- EINTR: out; the signal is passed on; lock the mutex
  *
- * Where it is can be told under our lock (kind) and then the mutex's: a signal holds ours until it has locked
- * the mutex's queue. Once that is unlocked it touches neither, for the one it moved may be the next to return
- * and destroy both.
+ * Where it is can be told under the lock of the mutex's queue (kind): a signal holds ours until it has that.
+ * Once that is unlocked it touches neither, for the one it moved may be the next to return and destroy both. Nor
+ * does the one it moved touch ours then, even if its time is up while it waits for the mutex: who broadcasts
+ * may destroy the condition variable at once. Hence it looks under the lock of the mutex, which stays until it
+ * has returned, and only tries ours, which comes before that in the order. But a signal that it passes on goes
+ * by way of our queue: where others waited when it was signalled, and only there.
  *
  * One that is stopped (EINTR) holds nothing and is in no queue, so signals meanwhile go to others. What it
  * was waiting for may be true when it comes back: it returns, as from a signal that was not meant for it. And
@@ -22,7 +25,8 @@
  */
 #include "mutex.h"
 
-enum { QUEUED, SIGNALLED, BROADCAST };          /* kind of a waiter */
+/* Kind of a waiter; under the lock of the mutex's queue. SIGNALLED: others waited behind it. */
+enum { QUEUED, SIGNALLED, SERVED };
 
 /* Whoever changed the condition with the mutex locked sees those who began to wait before. */
 static bool waited_for(const stint_cond_t *c)
@@ -39,13 +43,14 @@ static void move_nopreempt(stint_cond_t *c, int kind)
 	wait_list_init(&moved);
 	spin_lock(&c->waiters.lock);
 	while (w = waitq_take(&c->waiters), w) {
-		w->kind = kind;
 		wait_list_add(&moved, w, 0);
 		if (kind == SIGNALLED)
 			break;
 	}
+	if (!c->waiters.first)
+		kind = SERVED;
 	if (moved.first)
-		mutex_hand_over(c->mutex, &moved, &c->waiters.lock);
+		mutex_hand_over(c->mutex, &moved, kind, &c->waiters.lock);
 	else
 		spin_unlock(&c->waiters.lock);
 }
@@ -66,16 +71,30 @@ static int join_queue(stint_cond_t *c, stint_mutex_t *m, struct stint *s, struct
 	return other ? EINVAL : 0;
 }
 
-/* what it was when the wait ended; QUEUED: it is not in our queue any more */
-static int leave_queue(stint_cond_t *c, struct stint_waiter *w)
+/* with the lock of the mutex's queue; if QUEUED with ours, too: then it is in our queue */
+static int lock_place(stint_cond_t *c, stint_mutex_t *m, const struct stint_waiter *w)
 {
-	int kind;
+	unsigned turns = 0;
 
-	spin_lock(&c->waiters.lock);
-	kind = w->kind;
-	if (kind == QUEUED)
+	for (;;) {
+		spin_lock(&m->waiters.lock);
+		if (w->kind != QUEUED || spin_trylock(&c->waiters.lock))
+			return w->kind;
+		spin_unlock(&m->waiters.lock);
+		spin_pause(&turns);
+	}
+}
+
+/* what it was when the wait ended; QUEUED: it is not in our queue any more */
+static int leave_queue(stint_cond_t *c, stint_mutex_t *m, struct stint_waiter *w)
+{
+	int kind = lock_place(c, m, w);
+
+	if (kind == QUEUED) {
 		waitq_remove(&c->waiters, w);
-	spin_unlock(&c->waiters.lock);
+		spin_unlock(&c->waiters.lock);
+	}
+	spin_unlock(&m->waiters.lock);
 	return kind;
 }
 
@@ -89,7 +108,7 @@ static int sleep_until(stint_cond_t *c, stint_mutex_t *m, struct stint *s, struc
 		r = park(s, w, deadline);
 		if (r == 0)
 			return 0;
-		kind = leave_queue(c, w);
+		kind = leave_queue(c, m, w);
 		if (kind == QUEUED)
 			break;
 		if (r == EINTR ? !mutex_leave(m, w) : !mutex_stay(m, s, w)) {
@@ -163,13 +182,22 @@ int stint_cond_broadcast(stint_cond_t *c)
 {
 	if (unlikely(!c))
 		return EINVAL;
-	move(c, BROADCAST, caller_address());
+	move(c, SERVED, caller_address());
 	return 0;
 }
 
+/* Under the lock: who has just left the queue, its time being up, may be about to let go of that. */
 int stint_cond_destroy(stint_cond_t *c)
 {
+	struct stint *s = self();
+	bool busy;
+
 	if (!c)
 		return EINVAL;
-	return waited_for(c) ? EBUSY : 0;
+	park_begin(s);
+	spin_lock(&c->waiters.lock);
+	busy = c->waiters.first;
+	spin_unlock(&c->waiters.lock);
+	park_end(s, caller_address());
+	return busy ? EBUSY : 0;
 }

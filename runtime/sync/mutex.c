@@ -160,7 +160,7 @@ int mutex_unlock_nopreempt(stint_mutex_t *m)
 	return 0;
 }
 
-void mutex_hand_over(stint_mutex_t *m, struct wait_list *moved, int *lock)
+void mutex_hand_over(stint_mutex_t *m, struct wait_list *moved, int kind, int *lock)
 {
 	struct stint_waiter *next, *holder = NULL;
 
@@ -168,6 +168,7 @@ void mutex_hand_over(stint_mutex_t *m, struct wait_list *moved, int *lock)
 	spin_unlock(lock);
 	for (struct stint_waiter *w = moved->first; w; w = next) {
 		next = w->next;
+		w->kind = kind;
 		if (take_or_mark(m, w->id)) {
 			holder = w;
 		} else {

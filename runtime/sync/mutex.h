@@ -20,9 +20,10 @@ int mutex_unlock_nopreempt(stint_mutex_t *m);
 /*
  * Those in @moved, just taken from a queue whose @lock is held, wait for @m from now on; the first may have
  * it at once, and is woken. @lock is let go of as soon as @m's queue is locked: so neither object is touched
- * after any of them can have returned, and whoever has @lock next finds them where they belong.
+ * after any of them can have returned, and whoever has @lock next finds them where they belong. Their kind becomes @kind
+ * under the lock of @m's queue.
  */
-void mutex_hand_over(stint_mutex_t *m, struct wait_list *moved, int *lock);
+void mutex_hand_over(stint_mutex_t *m, struct wait_list *moved, int kind, int *lock);
 
 /* @w, handed over, gives up; false: it has the mutex, or is about to */
 bool mutex_leave(stint_mutex_t *m, struct stint_waiter *w);

@@ -4,6 +4,8 @@
  */
 #include "actors.h"
 
+#include <sys/mman.h>
+
 #define ACTORS 6
 
 static stint_mutex_t m = STINT_MUTEX_INIT;
@@ -187,6 +189,63 @@ static void signal_counts(enum kind kind)
 		;
 }
 
+/* --- and destroyed ----------------------------------------------------------------------------- */
+
+static stint_cond_t *freed;     /* in a page of its own */
+static int changed;
+
+static void *waits_at_freed(void *arg)
+{
+	int r = 0;
+
+	lock();
+	while (!changed && !r)
+		r = arg ? stint_cond_wait_timed(freed, &m, span) : stint_cond_wait(freed, &m);
+	unlock();
+	STORE(over, 1);
+	return (void *)(intptr_t)r;
+}
+
+/*
+ * Signalled, it is the mutex's business only: that is where its time is up, or the call is stopped, when there is no condition variable
+ * any more. False: its time was up before.
+ */
+static bool gone_when_signalled(enum kind kind, bool timed, int (*wake)(stint_cond_t *))
+{
+	struct actor a;
+	intptr_t r;
+
+	freed = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(freed != MAP_FAILED);
+	changed = over = 0;
+	start_sliced(&a, kind, waits_at_freed, timed ? &a : NULL, timed ? STINT_FOREVER : span);
+	AWAIT(LOAD(freed->waiters.n) || LOAD(over));
+	lock();
+	changed = 1;
+	CHECK_INT(wake(freed), ==, 0);
+	CHECK_INT(stint_cond_destroy(freed), ==, 0);
+	CHECK_INT(munmap(freed, 4096), ==, 0);
+	sleep_ns(2 * span);
+	unlock();
+	r = (intptr_t)finish(&a);
+	CHECK(r == 0 || (timed && r == ETIMEDOUT));
+	CHECK_INT(stint_mutex_destroy(&m), ==, 0);
+	return r == 0;
+}
+
+static void may_be_destroyed(enum kind kind)
+{
+	for (int all = 0; all < 2; all++) {
+		int (*wake)(stint_cond_t *) = all ? stint_cond_broadcast : stint_cond_signal;
+
+		for (span = STINT_MS(20); !gone_when_signalled(kind, true, wake);)
+			span *= 2;
+		span = STINT_MS(20);
+		if (kind == CALL)
+			gone_when_signalled(kind, false, wake);
+	}
+}
+
 /* the time is up while others have the mutex: it waits for that */
 static void returns_with_mutex(enum kind kind)
 {
@@ -305,6 +364,7 @@ int main(void)
 		times_out((enum kind)kind);
 		signal_counts((enum kind)kind);
 		returns_with_mutex((enum kind)kind);
+		may_be_destroyed((enum kind)kind);
 		signal_is_passed_on((enum kind)kind);
 	}
 	call_is_stopped();
