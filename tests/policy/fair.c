@@ -191,6 +191,15 @@ static void stop(void)
 	ready_now[i] = true;
 }
 
+static bool extreme;                    /* weights, and steps of time */
+
+static unsigned some_weight(void)
+{
+	if (extreme && rng_below(&rng, 3))
+		return rng_below(&rng, 2) ? STINT_WEIGHT_MIN : STINT_WEIGHT_MAX;
+	return rng_below(&rng, 2) ? STINT_WEIGHT_NORMAL : 1 + (unsigned)rng_below(&rng, 4096);
+}
+
 static void come(unsigned i)
 {
 	struct stint_task *t = &tasks[i];
@@ -201,7 +210,7 @@ static void come(unsigned i)
 		wakeup(&q, t, now);
 	} else {
 		memset(t, 0, sizeof(*t));
-		t->weight = rng_below(&rng, 2) ? STINT_WEIGHT_NORMAL : 1 + (unsigned)rng_below(&rng, 4096);
+		t->weight = some_weight();
 		attach(&q, t, now);
 	}
 	away_now[i] = false;
@@ -220,10 +229,24 @@ static void move_on(void)
 	}
 }
 
-static void random_operations(void)
+/* It may stand still, or jump by years. */
+static void let_time_pass(unsigned i)
 {
-	for (unsigned i = 0; i < STEPS; i++) {
+	if (extreme && rng_below(&rng, 2))
+		now += rng_below(&rng, 500) ? 0 : STINT_S(3600) * (stint_ns)rng_below(&rng, 20000);
+	else
 		now += (stint_ns)rng_below(&rng, i % 64 ? 300000 : 30000000);
+}
+
+static void random_operations(stint_ns quantum)
+{
+	memset(&q, 0, sizeof(q));
+	memset(ready_now, 0, sizeof(ready_now));
+	memset(away_now, 0, sizeof(away_now));
+	now = 0;
+	CHECK_INT(init(&q, quantum), ==, 0);
+	for (unsigned i = 0; i < STEPS; i++) {
+		let_time_pass(i);
 		if (q.running)
 			stop();
 		check_tree();
@@ -580,8 +603,11 @@ int main(void)
 {
 	test_watchdog();
 	rng_seed(&rng, test_seed());
-	CHECK_INT(init(&q, STINT_MS(1)), ==, 0);
-	random_operations();
+	random_operations(STINT_MS(1));
+	extreme = true;
+	random_operations(1);
+	random_operations(STINT_MS(1));
+	random_operations(STINT_S(60));
 	alone_for_long();
 	short_after_long();
 	stopped_for_long();
