@@ -839,7 +839,7 @@ static void yield_to(void *rq, struct stint_task *t, stint_ns now)
 	struct node *n = node_of(t);
 
 	(void)now;
-	if (n->height || n->awaited)            /* in the tree */
+	if (n->begun || n->height || n->awaited)        /* it was put back before it could run, or is in the tree */
 		return;
 	n->awaited = true;
 	q->awaited++;

@@ -127,8 +127,9 @@ struct stint_policy {
 	struct stint_task *(*balance)(void *rq, stint_ns now);
 
 	/*
-	 * Who has just gone away, by block(), waits for the end of t, which is ready here and has never run. If it is the
-	 * next one that pick_next() gives, parts are done before others like them are begun. May be NULL: t waits for its turn.
+	 * Who has just gone away, by block(), waits for the end of t, which is ready here and has never run, although it may have
+	 * been picked and put back by preempt(). If it is the next one that pick_next() gives, parts are done before others like
+	 * them are begun. May be NULL: t waits for its turn.
 	 */
 	void (*yield_to)(void *rq, struct stint_task *t, stint_ns now);
 };

@@ -153,13 +153,14 @@ static void pick(void)
 	ready_now[t - tasks] = false;
 }
 
-/* Who has just blocked waits for one that has not begun. */
+/* Who has just blocked waits for one that has not begun; or was picked, and put back before it could begin. */
 static void join_someone(void)
 {
 	unsigned i = (unsigned)rng_below(&rng, TASKS);
+	bool put_back = rng_below(&rng, 8) == 0;
 
 	for (unsigned n = 0; n < TASKS; n++, i = (i + 1) % TASKS) {
-		if (ready_now[i] && !node_of(&tasks[i])->begun) {
+		if (ready_now[i] && (put_back || !node_of(&tasks[i])->begun)) {
 			yield_to(&q, &tasks[i], now);
 			return;
 		}
