@@ -587,9 +587,34 @@ static void goes_on_director(void)
 	look(DIRECTOR);
 }
 
+/* how often it was said, in this round, that somebody waits for the child to begin; the policy is rr but for that */
+static unsigned told;
+
+static void is_told(void *rq, struct stint_task *t, stint_ns now)
+{
+	(void)now;
+	HOLD(rq == w->rq && t == &threads[CHILD]->task);
+	HOLD(threads[CHILD]->fresh_in == w && !threads[CHILD]->started && !threads[CHILD]->on_cpu);
+	HOLD(!w->running && w->prev == threads[DIRECTOR] && w->prev->joins == threads[CHILD]);
+	told++;
+}
+
+static void have_it_told(void)
+{
+	static struct stint_policy policy;
+	const struct stint_policy *rr;
+
+	CHECK_INT(stint_policy_load("rr", &rr, NULL, 0), ==, 0);
+	policy = *rr;
+	policy.yield_to = is_told;
+	CHECK_INT(stint_policy_set(&policy), ==, 0);
+	CHECK(workers[0]->yield_to == is_told);
+}
+
 static void *child(void *arg)
 {
 	look(CHILD);
+	HOLD(told == is_waiting(threads[DIRECTOR]));
 	++*(unsigned *)arg;
 	begin(2);
 	return arg;
@@ -600,11 +625,27 @@ static void child_director(void)
 	unsigned ran = 0;
 	void *result = NULL;
 
+	told = 0;
 	begin(0);
 	HOLD(!stint_thread_create(&threads[CHILD], NULL, child, &ran));
 	look(DIRECTOR);
 	begin(1);
 	HOLD(!stint_thread_join(threads[CHILD], &result));
+	look(DIRECTOR);
+	threads[CHILD] = NULL;
+	HOLD(ran == 1 && result == &ran);
+	HOLD(threads_live() == live);
+}
+
+static void timed_child_director(void)
+{
+	unsigned ran = 0;
+	void *result = NULL;
+
+	told = 0;
+	HOLD(!stint_thread_create(&threads[CHILD], NULL, child, &ran));
+	begin(0);
+	HOLD(!stint_thread_join_timed(threads[CHILD], &result, STINT_S(3600)));
 	look(DIRECTOR);
 	threads[CHILD] = NULL;
 	HOLD(ran == 1 && result == &ran);
@@ -672,6 +713,7 @@ static const struct op {
 	{ "stopped later", deferred_director, NULL, 0, true, true },
 	{ "not stopped", goes_on_director, NULL, 1, true, true },
 	{ "create, end and join", child_director, NULL, 3, true, true },
+	{ "timed join", timed_child_director, NULL, 1, true, true },
 	{ "join of what has ended", ended_director, NULL, 1, true, true },
 	{ "detached", loose_director, NULL, 2, false, true },
 };
@@ -917,6 +959,7 @@ int main(void)
 	CHECK(chans[0] && chans[1]);
 	have_words();
 	CHECK_INT(stint_start(&config), ==, 0);
+	have_it_told();
 	take_traps();
 	monitor_stop();         /* so that nobody else wakes or relieves the worker */
 	w = workers[0];
