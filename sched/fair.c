@@ -18,9 +18,10 @@
  *   that it has used its request up. So those that run briefly are due early and wait little, without being
  *   told, and with no more CPU than their share; also at the first time after they have run for long. (To have
  *   the request follow what was used, halved at most from one time to the next, made a server's short answers
- *   slow whenever a long one had come before on the same connection.) Among n hogs the one that is furthest behind lacks nearly a quantum * (n - 1) / n, so r
- *   must be below quantum / n to displace it. A new task asks for an eighth. It comes soon, but does not
- *   displace anyone: mostly that would be its maker, at each one that it makes.
+ *   slow whenever a long one had come before on the same connection.) Among n hogs the one that is furthest
+ *   behind lacks nearly a quantum * (n - 1) / n, so r must be below quantum / n to displace it. A new task asks
+ *   for an eighth. It comes soon, but does not displace anyone: mostly that would be its maker, at each one that
+ *   it makes.
  * - While a task is away its lag is kept, at most one request. A debt is paid off by V going on, as if it had
  *   stayed and not been picked; it is gone when the queue was empty in the meantime, or the task wakes up in
  *   another queue.
