@@ -7,7 +7,8 @@
  * more (which only checks). They must not be copied or moved in use, nor shared between processes; in a
  * forked child, those that other threads held, waited for, or were just using are to be initialised anew. Who
  * has just been served, by an unlock, signal, post or done, may destroy the object: whoever served it touches
- * it no more.
+ * it no more. But others who wait with a timeout, or in a call or thread that may be stopped or cancelled, must
+ * have returned, served or not; those who broadcast to a condition variable need not wait for that.
  *
  * A _timed function waits at most for its last argument, a span; 0 tries once, STINT_FOREVER waits for ever;
  * negative spans are EINVAL. The plain one is the timed one with STINT_FOREVER. NULL for an object is EINVAL

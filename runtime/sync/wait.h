@@ -18,7 +18,9 @@
  * so being stopped does not prolong it. Served and stopped at once is served.
  *
  * Whoever serves puts those it took from queues on a wait_list, lets go of the lock, and then wakes them. From
- * there on it does not touch the object, which the first of them to return may destroy.
+ * there on it does not touch the object, which the first of them to return may destroy. Not so if the others
+ * may be at their deadline, or be stopped: such a one takes the object's lock before it knows that it has been
+ * served. (To tell it without, each that serves would have to claim each that waits.)
  *
  * Lock order: a condition variable's before its mutex's; channels by address (select.c). Nothing else nests.
  * Not in signal context, but for a semaphore's post.
