@@ -28,8 +28,10 @@
  * - Of new tasks, which all ask for the same, the first to come is the first to run, although V may have stepped back meanwhile
  *   because one left that had had more than its share; so none has to be searched for. But while somebody waits for the end
  *   of one that has not begun (yield_to), the last to come is the first. That is how a tree of tasks that wait for each other is done depth
- *   first, few begun at once; the other way all leaves have their stacks, and a tree of 111 110 took 60 times as long. The eldest comes
- *   once in a quantum all the same. (To have it come when it is due would not do: V stands still where all that run end.)
+ *   first, few begun at once; the other way all leaves have their stacks, and a tree of 111 110 took 60 times as long. After a
+ *   quantum of that the eldest come all the same, for another: strangers to the tree would wait as long as it takes, or another tree
+ *   would, and V, held back by them, would let no hog run either. But one that then waits for parts of its own ends the row, or those of
+ *   a large tree would all be begun. (To have the eldest come when it is due would not do: V stands still where all that run end.)
  * - A task that becomes ready while new ones wait, and owes no more than a 64th of a quantum, comes as if it owed nothing, and is charged
  *   when it runs: what a parent owes for making its parts it works off best by going on. Rejected: the same also where no new ones
  *   wait. Threads that had just computed for milliseconds came before those that wanted microseconds.
@@ -72,7 +74,8 @@ struct node {
 	uint8_t height;
 	bool known;                             /* request and what is kept while away are valid */
 	bool begun;                             /* has run */
-	bool awaited;                           /* somebody waits for its end; valid while it is fresh and in line */
+	bool awaited : 1;                       /* somebody waits for its end; valid while it is fresh and in line */
+	bool in_row : 1;                        /* it began because it was the eldest and those had waited a quantum, and has not blocked */
 	int64_t request;                        /* ns */
 	int64_t loan;                           /* of a ready one: v is that much less than what it is charged with */
 } __attribute__((may_alias));
@@ -99,11 +102,12 @@ struct queue {
 	struct line line, fresh;                /* of those that have begun, and have not */
 	struct node *root;                      /* of the tree */
 	unsigned awaited;                       /* of the fresh in line */
+	bool row_leaver;                        /* who has blocked last was in_row */
 	int64_t fresh_v, fresh_due;             /* the latest in that line; valid while it is not empty */
 	struct node *running;
 	struct node *yielded;                   /* until the next pick */
 	stint_ns since;                         /* the running one is charged up to here */
-	stint_ns patient_since;                 /* when the eldest of the fresh in line was picked last, or the line began */
+	stint_ns patient_since;                 /* from here on the eldest of the fresh in line wait for a quantum, and come for another */
 	int64_t base;
 	int64_t total;
 	wide sum;
@@ -439,7 +443,7 @@ static void put(struct queue *q, struct node *n)
 		else
 			insert(q, n);
 	} else if (joins_fresh(q, n)) {
-		n->awaited = false;
+		n->awaited = n->in_row = false;
 		append(&q->fresh, n);
 	} else {
 		insert(q, n);
@@ -448,9 +452,13 @@ static void put(struct queue *q, struct node *n)
 
 static void take_eldest(struct queue *q, stint_ns now)
 {
-	q->awaited -= q->fresh.first->awaited;
-	q->fresh.first = q->fresh.first->left;
-	q->patient_since = now;
+	struct node *n = q->fresh.first;
+
+	n->in_row = q->awaited;
+	if (!q->awaited || now - q->patient_since >= 2 * q->quantum)
+		q->patient_since = now;
+	q->awaited -= n->awaited;
+	q->fresh.first = n->left;
 }
 
 static void take_youngest(struct queue *q)
@@ -782,6 +790,9 @@ static void block(void *rq, struct stint_task *t, stint_ns now)
 
 	charge(q, now);
 	q->running = NULL;
+	q->row_leaver = n->in_row;
+	if (__builtin_expect(q->row_leaver, 0))
+		n->in_row = false;
 	v = n->v;
 	if (eligible(q, v)) {
 		go_away(q, n, owed(q, n));
@@ -839,7 +850,8 @@ static void yield_to(void *rq, struct stint_task *t, stint_ns now)
 	struct queue *q = rq;
 	struct node *n = node_of(t);
 
-	(void)now;
+	if (q->row_leaver)              /* it has parts, too: the row is over */
+		q->patient_since = now;
 	if (n->begun || n->height || n->awaited)        /* it was put back before it could run, or is in the tree */
 		return;
 	n->awaited = true;

@@ -432,20 +432,21 @@ static void yields_are_not_saved(void)
 }
 
 #define CHILDREN 5
+static unsigned in_tree = TASKS;
 
 /* The running one, number @i of a tree, makes its children, and waits for the eldest first; @stack: those that are to come, last in first out */
 static unsigned grow(unsigned i, unsigned stack[], unsigned depth)
 {
 	unsigned first = CHILDREN * i + 1;
 
-	for (unsigned c = first; c < first + CHILDREN && c < TASKS; c++) {
+	for (unsigned c = first; c < first + CHILDREN && c < in_tree; c++) {
 		memset(&tasks[c], 0, sizeof(tasks[c]));
 		tasks[c].weight = STINT_WEIGHT_NORMAL;
 		attach(&q, &tasks[c], now);
 		stack[depth++] = c;
 	}
 	now += STINT_US(1);
-	if (first < TASKS) {
+	if (first < in_tree) {
 		block(&q, &tasks[i], now);
 		yield_to(&q, &tasks[first], now);
 		yield_to(&q, &tasks[first], now);       /* for one that has tried before */
@@ -455,6 +456,7 @@ static unsigned grow(unsigned i, unsigned stack[], unsigned depth)
 	return depth;
 }
 
+/* Those beyond in_tree do not belong to it, and are elder than its parts. */
 static void begin_tree(unsigned stack[], unsigned *depth)
 {
 	memset(&q, 0, sizeof(q));
@@ -464,6 +466,11 @@ static void begin_tree(unsigned stack[], unsigned *depth)
 	CHECK_INT(init(&q, STINT_MS(1)), ==, 0);
 	attach(&q, &tasks[0], now);
 	CHECK(pick_next(&q, now) == &tasks[0]);
+	for (unsigned i = in_tree; i < TASKS; i++) {
+		memset(&tasks[i], 0, sizeof(tasks[i]));
+		tasks[i].weight = STINT_WEIGHT_NORMAL;
+		attach(&q, &tasks[i], now);
+	}
 	*depth = grow(0, stack, 0);
 }
 
@@ -492,7 +499,10 @@ static void then_comes(stint_ns span, unsigned i)
 	CHECK(pick_next(&q, now) == &tasks[i]);
 }
 
-/* Only while somebody waits for one of them, and not once in a quantum: in vain others may come for ever, and end. */
+/*
+ * Only while somebody waits for one of them. And in vain others may come for ever, and end: after a quantum, for another, the eldest come,
+ * until one of them has parts itself.
+ */
 static void eldest_first(void)
 {
 	unsigned stack[TASKS], depth;
@@ -511,11 +521,39 @@ static void eldest_first(void)
 	CHECK_INT(grow(stack[4], stack, 4), ==, 9);
 	CHECK(pick_next(&q, now) == &tasks[stack[8]]);
 	then_comes(STINT_MS(1), stack[0]);
+	then_comes(STINT_US(500), stack[1]);
+	then_comes(STINT_US(500), stack[2]);
 	then_comes(STINT_US(999), stack[7]);
-	then_comes(STINT_US(1), stack[1]);
-	then_comes(STINT_US(1), stack[6]);
-	CHECK(balance(&q, now) == &tasks[stack[2]]);    /* an idle worker gets the eldest */
-	then_comes(STINT_US(1), stack[5]);
+	then_comes(STINT_US(1), stack[3]);
+	CHECK_INT(grow(stack[3], stack, 7), ==, 12);
+	CHECK(pick_next(&q, now) == &tasks[stack[11]]);
+	then_comes(STINT_US(1), stack[10]);
+	CHECK(balance(&q, now) == &tasks[stack[4]]);    /* an idle worker gets the eldest */
+	then_comes(STINT_US(1), stack[9]);
+}
+
+/* Others that are new and short are done long before a tree of tasks is, which takes 15 quanta here. */
+static void strangers_come_too(void)
+{
+	unsigned stack[TASKS], depth, strangers = 50, seen = 1;
+	struct stint_task *t;
+
+	in_tree = TASKS - strangers;
+	begin_tree(stack, &depth);
+	while (seen < in_tree / 3) {
+		t = pick_next(&q, now);
+		CHECK(t);
+		now += STINT_US(t < &tasks[in_tree] ? 99 : 10);
+		if (t < &tasks[in_tree]) {
+			grow((unsigned)(t - tasks), stack, 0);
+			seen++;
+		} else {
+			done(&q, t, now);
+			strangers--;
+		}
+	}
+	CHECK_INT(strangers, ==, 0);
+	in_tree = TASKS;
 }
 
 /* Where new ones wait who owes little comes before them, and is charged when it runs; elsewhere it waits. */
@@ -616,6 +654,7 @@ int main(void)
 	yields_are_not_saved();
 	depth_first();
 	eldest_first();
+	strangers_come_too();
 	small_debts();
 	nothing_is_had_by_ending();
 	return 0;
