@@ -183,7 +183,8 @@ static void resched_locked(struct worker *w)
 
 /*
  * Who is made ready by the running thread is mostly waited for by it next: then it goes on without being displaced, and saves a
- * switch each way. At the latest it is displaced after a turn from now.
+ * switch each way. At the latest it is displaced a least turn after the clock was read last, mostly when its turn began: at once, if
+ * that is long ago.
  */
 static void end_turn_soon_locked(struct worker *w, struct stint_task *task, stint_ns now)
 {

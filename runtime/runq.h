@@ -85,7 +85,7 @@ static inline stint_ns runq_told_locked(const struct worker *w)
 }
 
 /*
- * The same for what the running thread makes ready: as if that were so since its turn began. That spares it a reading of the clock, and
+ * The same for what the running thread makes ready: as if that were so since the clock was read last, mostly when its turn began. That spares it a reading of the clock, and
  * is no longer ago than the tick that ends the turn allows.
  */
 static inline stint_ns runq_turn_began_locked(struct worker *w)

@@ -27,17 +27,20 @@
  *   another queue.
  * - Of new tasks, which all ask for the same, the first to come is the first to run, although V may have stepped back meanwhile
  *   because one left that had had more than its share; so none has to be searched for. But while somebody waits for the end
- *   of one that has not begun (yield_to), the last to come is the first. That is how a tree of tasks that wait for each other is done depth
- *   first, few begun at once; the other way all leaves have their stacks, and a tree of 111 110 took 60 times as long. After a
- *   quantum of that the eldest come all the same, for another: strangers to the tree would wait as long as it takes, or another tree
- *   would, and V, held back by them, would let no hog run either. But one that then waits for parts of its own ends the row, or those of
- *   a large tree would all be begun. (To have the eldest come when it is due would not do: V stands still where all that run end.)
+ *   of one that has not begun (yield_to), or has waited for it and given up, the last to come is the first. That is how a tree of tasks
+ *   that wait for each other is done depth first, few begun at once; the other way all leaves have their stacks, and a tree of 111 110
+ *   took 60 times as long. After a quantum of that the eldest come all the same, for another: strangers to the tree would wait as long as
+ *   it takes, or another tree would, and V, held back by them, would let no hog run either. But one that then waits for parts of its own
+ *   ends the row, or those of a large tree would all be begun. (To have the eldest come when it is due would not do: V stands still where
+ *   all that run end.)
  * - A task that becomes ready while new ones wait, and owes no more than a 64th of a quantum, comes as if it owed nothing, and is charged
  *   when it runs: what a parent owes for making its parts it works off best by going on. Rejected: the same also where no new ones
  *   wait. Threads that had just computed for milliseconds came before those that wanted microseconds.
- * - What one that ends has had beyond its share is not forgotten with it: the next new one begins where it was, at most one of its own
- *   requests ahead of V. Otherwise a task that has all its work done by new ones would have what it likes. What such a task is owed
- *   is lost.
+ * - What one that ends has had beyond its share is not forgotten with it: until V has come there, new ones begin where it was, at most
+ *   one of their own requests ahead of V. Otherwise a task that has all its work done by new ones would have what it likes. What such a
+ *   task is owed is lost. So this is rough: it is as if all new ones were of one family, and an end that leaves less behind than the one
+ *   before, or comes while V is further on because one in debt is there, hides what was had. A hog beside families of short-lived tasks
+ *   has mostly more than its share, and where weights are mixed may have far less.
  * - At most 16 quanta are charged at once. A longer span is mostly one in which nobody ran: the process was stopped, or the
  *   machine. Who happened to be running would have to wait until all others had had as much.
  * - A task that yields is not picked next when another one is ready, eligible or not: it may be waiting for

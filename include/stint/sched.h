@@ -18,7 +18,8 @@
  * - Between block() and wakeup(), and between balance() and attach(), a task may change to another run queue of
  *   the same policy, whose clock may have another origin.
  * - Time is passed in: nanoseconds that never run backwards for one run queue. All operations of one switch get
- *   the same reading. What the running task makes ready gets that of the last switch, while the end of its turn is set.
+ *   the same reading. What the running task makes ready gets the last one again,
+ *   mostly that of the last switch, while the end of its turn is set.
  *
  * What a policy must not do: block, switch, call into the C library, allocate (all it needs is in its run queue
  * and in the tasks' priv), read a clock, keep a pointer to a task that is away, or keep state elsewhere.
