@@ -375,13 +375,7 @@ static unsigned share_of(const struct worker *v)
 /* one of those that are ready at @w, for another worker or policy */
 static struct stint_thread *give_locked(struct worker *w, stint_ns now)
 {
-	struct stint_task *task = w->policy->balance(w->rq, now);
-
-	if (!task)
-		return NULL;
-	w->ready--;
-	thread_of_task(task)->fresh_in = NULL;
-	return thread_of_task(task);
+	return runq_taken_locked(w, w->policy->balance(w->rq, now));
 }
 
 /* half of what is ready at @v, or a few, in a list; a lone one only if @v is not about to run it */

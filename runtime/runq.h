@@ -85,8 +85,8 @@ static inline stint_ns runq_told_locked(const struct worker *w)
 }
 
 /*
- * The same for what the running thread makes ready: as if that were so since the clock was read last, mostly when its turn began. That spares it a reading of the clock, and
- * is no longer ago than the tick that ends the turn allows.
+ * The same for what the running thread makes ready: as if that were so since the clock was read last, mostly when its turn began. That
+ * spares it a reading of the clock, and is no longer ago than the tick that ends the turn allows.
  */
 static inline stint_ns runq_turn_began_locked(struct worker *w)
 {
@@ -165,15 +165,19 @@ static inline void runq_collect_locked(struct worker *w)
 		runq_collect_slow_locked(w);
 }
 
-static inline struct stint_thread *runq_pick_locked(struct worker *w, stint_ns now)
+/* the policy has given @task out of the queue; it may be NULL */
+static inline struct stint_thread *runq_taken_locked(struct worker *w, struct stint_task *task)
 {
-	struct stint_task *task = w->ready ? w->policy->pick_next(w->rq, now) : NULL;
-
 	if (!task)
 		return NULL;
 	w->ready--;
 	thread_of_task(task)->fresh_in = NULL;
 	return thread_of_task(task);
+}
+
+static inline struct stint_thread *runq_pick_locked(struct worker *w, stint_ns now)
+{
+	return runq_taken_locked(w, w->ready ? w->policy->pick_next(w->rq, now) : NULL);
 }
 
 /* by another worker: half of what is ready at @v, or a few, in a list by next; a lone one only if @v is not about to run it */

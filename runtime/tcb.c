@@ -826,8 +826,8 @@ int tcb_make(struct stint *s)
 
 /*
  * What dlerror() and the resolver keep of the last use. libc looks for it in the running thread; so this is done on the
- * identity of @s, not as a call (wrappers would take it to be running), and with signals waiting, lest a handler of the program takes itself to be in call s. A resolver
- * that was never begun must not be closed: it would close descriptor 0.
+ * identity of @s, not as a call (wrappers would take it to be running), and with signals waiting, lest a handler of the program takes
+ * itself to be in call s. A resolver that was never begun must not be closed: it would close descriptor 0.
  */
 static void forget_errors(struct stint *s)
 {
