@@ -58,15 +58,5 @@ int stint_barrier_wait_timed(stint_barrier_t *b, stint_ns timeout)
 
 int stint_barrier_destroy(stint_barrier_t *b)
 {
-	struct stint *s = self();
-	bool busy;
-
-	if (!b)
-		return EINVAL;
-	park_begin(s);
-	spin_lock(&b->waiters.lock);
-	busy = b->waiters.first;
-	spin_unlock(&b->waiters.lock);
-	park_end(s, caller_address());
-	return busy ? EBUSY : 0;
+	return b ? wait_destroy(&b->waiters, caller_address()) : EINVAL;
 }

@@ -186,18 +186,7 @@ int stint_cond_broadcast(stint_cond_t *c)
 	return 0;
 }
 
-/* Under the lock: who has just left the queue, its time being up, may be about to let go of that. */
 int stint_cond_destroy(stint_cond_t *c)
 {
-	struct stint *s = self();
-	bool busy;
-
-	if (!c)
-		return EINVAL;
-	park_begin(s);
-	spin_lock(&c->waiters.lock);
-	busy = c->waiters.first;
-	spin_unlock(&c->waiters.lock);
-	park_end(s, caller_address());
-	return busy ? EBUSY : 0;
+	return c ? wait_destroy(&c->waiters, caller_address()) : EINVAL;
 }

@@ -17,6 +17,19 @@ uint64_t wait_deadline(struct stint *s, stint_ns span)
 	return park_deadline(span);
 }
 
+int wait_destroy(struct stint_waitq *queue, const void *caller)
+{
+	struct stint *s = self();
+	bool busy;
+
+	park_begin(s);
+	spin_lock(&queue->lock);
+	busy = queue->first;
+	spin_unlock(&queue->lock);
+	park_end(s, caller);
+	return busy ? EBUSY : 0;
+}
+
 /* locked at first, not afterwards */
 static void leave(struct wait *wait)
 {

@@ -108,6 +108,12 @@ struct wait {
 	struct stint_waiter w;
 };
 
+/*
+ * EBUSY if somebody is in @queue, whose object is to be destroyed. Under the lock: who has just left, its time being up, may be about to
+ * let go of that.
+ */
+int wait_destroy(struct stint_waitq *queue, const void *caller);
+
 /* The slow half of a visit: enter() said MUST_WAIT and the lock is held. Preemption disabled. */
 int wait_slow(struct wait *wait);
 

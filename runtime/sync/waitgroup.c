@@ -77,15 +77,5 @@ int stint_waitgroup_done(stint_waitgroup_t *g)
 
 int stint_waitgroup_destroy(stint_waitgroup_t *g)
 {
-	struct stint *s = self();
-	bool busy;
-
-	if (!g)
-		return EINVAL;
-	park_begin(s);
-	spin_lock(&g->waiters.lock);
-	busy = g->waiters.first;
-	spin_unlock(&g->waiters.lock);
-	park_end(s, caller_address());
-	return busy ? EBUSY : 0;
+	return g ? wait_destroy(&g->waiters, caller_address()) : EINVAL;
 }
