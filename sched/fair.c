@@ -417,40 +417,39 @@ static void append(struct line *line, struct node *n)
 	line->last = n;
 }
 
-/* Whether @n, whose request is due and of the usual length, is no further out of order than that. */
-static bool joins_fresh(struct queue *q, struct node *n)
-{
-	int64_t early = ahead(n->v, n->due);
-
-	if (q->fresh.first && (ahead(n->due, q->fresh_due) < early || ahead(n->v, q->fresh_v) < early))
-		return false;
-	if (!q->fresh.first || ahead(n->due, q->fresh_due) > 0)
-		q->fresh_due = n->due;
-	if (!q->fresh.first || ahead(n->v, q->fresh_v) > 0)
-		q->fresh_v = n->v;
-	return true;
-}
-
-static bool joins_line(const struct line *line, const struct node *n)
+static bool fits_line(const struct line *line, const struct node *n)
 {
 	return !line->first || (ahead(n->due, line->last->due) >= 0 && ahead(n->v, line->last->v) >= 0);
 }
 
+/* no further out of order than its request */
+static bool fits_fresh(const struct queue *q, const struct node *n)
+{
+	int64_t early = ahead(n->v, n->due);
+
+	return !q->fresh.first || (ahead(n->due, q->fresh_due) >= early && ahead(n->v, q->fresh_v) >= early);
+}
+
+static void append_fresh(struct queue *q, struct node *n)
+{
+	if (!q->fresh.first || ahead(n->due, q->fresh_due) > 0)
+		q->fresh_due = n->due;
+	if (!q->fresh.first || ahead(n->v, q->fresh_v) > 0)
+		q->fresh_v = n->v;
+	n->awaited = n->in_row = false;
+	append(&q->fresh, n);
+}
+
 static void put(struct queue *q, struct node *n)
 {
-	if (ahead(n->due, n->v) > q->usual) {
+	bool usual = ahead(n->due, n->v) <= q->usual;
+
+	if (usual && n->begun && fits_line(&q->line, n))
+		append(&q->line, n);
+	else if (usual && !n->begun && fits_fresh(q, n))
+		append_fresh(q, n);
+	else
 		insert(q, n);
-	} else if (n->begun) {
-		if (joins_line(&q->line, n))
-			append(&q->line, n);
-		else
-			insert(q, n);
-	} else if (joins_fresh(q, n)) {
-		n->awaited = n->in_row = false;
-		append(&q->fresh, n);
-	} else {
-		insert(q, n);
-	}
 }
 
 static void take_eldest(struct queue *q, stint_ns now)
