@@ -620,6 +620,15 @@ static void *child(void *arg)
 	return arg;
 }
 
+/* the child, which has counted in @ran, has been joined */
+static void check_joined(const unsigned *ran, const void *result)
+{
+	look(DIRECTOR);
+	threads[CHILD] = NULL;
+	HOLD(*ran == 1 && result == ran);
+	HOLD(threads_live() == live);
+}
+
 static void child_director(void)
 {
 	unsigned ran = 0;
@@ -631,10 +640,7 @@ static void child_director(void)
 	look(DIRECTOR);
 	begin(1);
 	HOLD(!stint_thread_join(threads[CHILD], &result));
-	look(DIRECTOR);
-	threads[CHILD] = NULL;
-	HOLD(ran == 1 && result == &ran);
-	HOLD(threads_live() == live);
+	check_joined(&ran, result);
 }
 
 static void timed_child_director(void)
@@ -646,10 +652,7 @@ static void timed_child_director(void)
 	HOLD(!stint_thread_create(&threads[CHILD], NULL, child, &ran));
 	begin(0);
 	HOLD(!stint_thread_join_timed(threads[CHILD], &result, STINT_S(3600)));
-	look(DIRECTOR);
-	threads[CHILD] = NULL;
-	HOLD(ran == 1 && result == &ran);
-	HOLD(threads_live() == live);
+	check_joined(&ran, result);
 }
 
 static void *early_child(void *arg)
@@ -668,10 +671,7 @@ static void ended_director(void)
 		stint_thread_yield();
 	begin(0);
 	HOLD(!stint_thread_join(threads[CHILD], &result));
-	look(DIRECTOR);
-	threads[CHILD] = NULL;
-	HOLD(ran == 1 && result == &ran);
-	HOLD(threads_live() == live);
+	check_joined(&ran, result);
 }
 
 static void *loose_child(void *arg)

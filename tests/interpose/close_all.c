@@ -389,16 +389,19 @@ static void (*const child_ways[])(int) = { by_closefrom, by_range, by_range_numb
 
 #define CHILD_WAYS (sizeof(child_ways) / sizeof(child_ways[0]))
 
-static pid_t by_fork(void (*way)(int))
+static pid_t goes_its_way(pid_t pid, void (*way)(int))
 {
-	pid_t pid = fork();
-
 	CHECK_INT(pid, >=, 0);
 	if (pid == 0) {
 		way(3);
 		become_another();
 	}
 	return pid;
+}
+
+static pid_t by_fork(void (*way)(int))
+{
+	return goes_its_way(fork(), way);
 }
 
 static __attribute__((noinline)) pid_t by_vfork(void (*way)(int))
@@ -433,14 +436,7 @@ static pid_t by_clone(void (*way)(int))
 /* by _Fork() as a handler's fork() may be */
 static pid_t by_bare_fork(void (*way)(int))
 {
-	pid_t pid = _Fork();
-
-	CHECK_INT(pid, >=, 0);
-	if (pid == 0) {
-		way(3);
-		become_another();
-	}
-	return pid;
+	return goes_its_way(_Fork(), way);
 }
 
 static pid_t (*const forks[])(void (*)(int)) = { by_fork, by_vfork, by_clone, by_bare_fork };
