@@ -9,6 +9,7 @@
 #define HOGS 6
 
 static int over;
+static long rounds;             /* of the one that computes for ever */
 
 static struct stint_worker_stats of(unsigned worker)
 {
@@ -28,8 +29,26 @@ static void *computes(void *arg)
 static void *computes_for_ever(void *arg)
 {
 	for (;;)
-		__asm__ volatile("");
+		__atomic_add_fetch(&rounds, 1, __ATOMIC_RELAXED);
 	return arg;
+}
+
+/*
+ * Until the one that computes for ever does so on the other worker: it has gone on while we have not left the CPU. Nobody else is there
+ * any more, so neither of the two is preempted before it is cancelled.
+ */
+static void see_it_compute(const stint_thread_t *me)
+{
+	struct stint_usage before, after;
+	long seen;
+
+	do {
+		CHECK_INT(stint_thread_usage(me, &before), ==, 0);
+		seen = __atomic_load_n(&rounds, __ATOMIC_RELAXED);
+		while (__atomic_load_n(&rounds, __ATOMIC_RELAXED) == seen)
+			;
+		CHECK_INT(stint_thread_usage(me, &after), ==, 0);
+	} while (after.resumes != before.resumes);
 }
 
 /* until it has displaced somebody, once at least on any worker */
@@ -55,6 +74,7 @@ static void *makes(void *arg)
 	__atomic_store_n(&over, 1, __ATOMIC_RELEASE);
 	for (int i = 0; i < HOGS; i++)
 		CHECK_INT(stint_thread_join(hogs[i], NULL), ==, 0);
+	see_it_compute(stint_thread_self());
 	CHECK_INT(stint_thread_cancel(endless), ==, 0);
 	CHECK_INT(stint_thread_join(endless, NULL), ==, 0);
 	return arg;
