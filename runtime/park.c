@@ -5,6 +5,9 @@
  * whoever moves the state away from WAITS (a waker, its timer, a cancel) makes it ready, after it has left its stack; so it goes
  * on exactly once, whether they came before the switch or after. It may take the wait back only by moving the state itself.
  *
+ * Once it is TAKEN nobody but its waker moves the state, except that itself says LEFT where that was waited for. So whoever finds it TAKEN when
+ * it goes on waits for WOKEN: until then the waker has the object.
+ *
  * Its timer is in the heap of the worker that it parks on, and only that worker lets it fire; back on the CPU, wherever, the
  * thread takes it out.
  *
@@ -120,15 +123,33 @@ static bool woken_here(struct stint_thread *t)
 	return true;
 }
 
-/* it goes on: why */
+/* served, and its waker is about to say so */
+static void wait_for_waker(const int *state)
+{
+	unsigned turns = 0;
+
+	while (__atomic_load_n(state, __ATOMIC_ACQUIRE) != PARK_WOKEN)
+		spin_pause(&turns);
+}
+
+/* It is not woken yet. A waker may still come, and is not to be overlooked. */
+static __attribute__((noinline)) int went_on_early(struct stint_thread *t, int state, bool at_deadline)
+{
+	if (state != PARK_TAKEN && __atomic_compare_exchange_n(&t->park_state, &state, PARK_NOT, false, __ATOMIC_ACQ_REL,
+	                                                       __ATOMIC_ACQUIRE))
+		return state == PARK_TIMED_OUT && at_deadline ? ETIMEDOUT : EINTR;
+	wait_for_waker(&t->park_state);
+	__atomic_store_n(&t->park_state, PARK_NOT, __ATOMIC_RELAXED);
+	return 0;
+}
+
+/* it goes on: why. After WOKEN nobody else touches the state. */
 static inline int went_on(struct stint_thread *t, bool at_deadline)
 {
 	int state = __atomic_load_n(&t->park_state, __ATOMIC_ACQUIRE);
 
-	/* after WOKEN nobody touches it; after the others a waker may still come, and is not to be overlooked */
-	if (state != PARK_WOKEN && __atomic_compare_exchange_n(&t->park_state, &state, PARK_NOT, false, __ATOMIC_ACQ_REL,
-	                                                       __ATOMIC_ACQUIRE))
-		return state == PARK_TIMED_OUT && at_deadline ? ETIMEDOUT : EINTR;
+	if (unlikely(state != PARK_WOKEN))
+		return went_on_early(t, state, at_deadline);
 	__atomic_store_n(&t->park_state, PARK_NOT, __ATOMIC_RELAXED);
 	return 0;
 }
@@ -165,7 +186,7 @@ static bool waits(int state)
 	return (state & ~FUTEX_SLEEPS) == PARK_WAITS;
 }
 
-/* move @w's state away from waiting; false: it has been woken meanwhile */
+/* move @w's state away from waiting; false: it has been served meanwhile */
 static bool stop_waiting(struct stint_waiter *w, int to)
 {
 	int state = __atomic_load_n(&w->state, __ATOMIC_ACQUIRE);
@@ -217,7 +238,7 @@ static int sleep_for_good(struct stint *s, struct stint_waiter *w, bool stoppabl
 
 	deadlock_enter(&d, w);
 	while (park_waits(w)) {
-		if (stoppable && s->pending && stop_waiting(w, PARK_INTERRUPTED))
+		if (stoppable && s->pending && stop_waiting(w, PARK_NOT))
 			err = EINTR;
 		else
 			sleep_on(w, deadlock_look());
@@ -226,7 +247,7 @@ static int sleep_for_good(struct stint *s, struct stint_waiter *w, bool stoppabl
 	return err ? err : __atomic_load_n(&w->state, __ATOMIC_ACQUIRE) == PARK_DEADLOCKED ? EDEADLK : 0;
 }
 
-static __attribute__((noinline)) int park_kthread(struct stint *s, struct stint_waiter *w, uint64_t deadline)
+static int park_kthread_until(struct stint *s, struct stint_waiter *w, uint64_t deadline)
 {
 	bool stoppable = s && interruptible(s);
 	uint64_t limit = stoppable && s->eff < deadline ? s->eff : deadline;
@@ -245,11 +266,20 @@ static __attribute__((noinline)) int park_kthread(struct stint *s, struct stint_
 			return 0;
 		now = clock_now();
 		if (deadline <= now)
-			return stop_waiting(w, PARK_TIMED_OUT) ? ETIMEDOUT : 0;
+			return stop_waiting(w, PARK_NOT) ? ETIMEDOUT : 0;
 		if (stoppable && (limit <= now || s->pending))
-			return stop_waiting(w, PARK_INTERRUPTED) ? EINTR : 0;
+			return stop_waiting(w, PARK_NOT) ? EINTR : 0;
 		sleep_on(w, limit);
 	}
+}
+
+static __attribute__((noinline)) int park_kthread(struct stint *s, struct stint_waiter *w, uint64_t deadline)
+{
+	int r = park_kthread_until(s, w, deadline);
+
+	if (!r)
+		wait_for_waker(&w->state);
+	return r;
 }
 
 /* --- both -------------------------------------------------------------------------------------- */
@@ -268,15 +298,20 @@ int park(struct stint *s, struct stint_waiter *w, uint64_t deadline)
 	return r;
 }
 
-/* the state is ours again: a thread's is NOT, and the waker that has the waiter sets it to WOKEN without making it ready */
+/* the state is ours again: it is NOT, and the waker that has the waiter sets it to WOKEN without making it ready */
 void park_taken(struct stint *s, struct stint_waiter *w)
 {
-	int *state = state_of(w->main);
+	int *state = state_of(w->main), now;
 	unsigned turns = 0;
 
 	(void)s;
-	while (__atomic_load_n(state, __ATOMIC_ACQUIRE) != PARK_WOKEN)
+	while (now = __atomic_load_n(state, __ATOMIC_ACQUIRE), now != PARK_WOKEN) {
+		if (now == PARK_TAKEN) {
+			fiber_release(state);
+			__atomic_store_n(state, PARK_LEFT, __ATOMIC_RELEASE);
+		}
 		spin_pause(&turns);
+	}
 	if (w->thread)
 		__atomic_store_n(state, PARK_NOT, __ATOMIC_RELAXED);
 }
@@ -293,19 +328,24 @@ void park_stop(struct stint *s, const void *caller)
 	preempt_disable(s);
 }
 
-/* what it waits on is moved to WOKEN; the thread that is to be made ready, or NULL. Afterwards @w may be gone. */
-static inline struct stint_thread *wake(struct stint_waiter *w)
+/* @state, of @t or of a kernel thread, is WOKEN and was that; the thread that is to be made ready, or NULL */
+static inline struct stint_thread *woken(struct stint_thread *t, int *state, int was)
 {
-	struct stint_thread *t = w->thread;
-	int *state = state_of(w->main), was;
-
-	fiber_release(state);
-	was = __atomic_exchange_n(state, PARK_WOKEN, __ATOMIC_ACQ_REL);
 	if (likely(t != NULL))
 		return was == PARK_WAITS || was == PARK_WAITS_HARD ? t : NULL;
 	if (was & FUTEX_SLEEPS)
 		sys_raw(SYS_futex, state, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL);
 	return NULL;
+}
+
+/* what it waits on is moved to WOKEN; as woken(). Afterwards @w may be gone. */
+static inline struct stint_thread *wake(struct stint_waiter *w)
+{
+	struct stint_thread *t = w->thread;
+	int *state = state_of(w->main);
+
+	fiber_release(state);
+	return woken(t, state, __atomic_exchange_n(state, PARK_WOKEN, __ATOMIC_ACQ_REL));
 }
 
 /*
@@ -323,6 +363,29 @@ void unpark(struct stint_waiter *w)
 		__atomic_store_n(&t->park_state, PARK_WOKEN_HERE, __ATOMIC_RELAXED);
 	else
 		worker_ready_from(here, t, READY_WAKEUP);
+}
+
+void waiter_await(struct stint_waiter *w)
+{
+	int *state = state_of(w);
+	unsigned turns = 0;
+
+	while (w->was == PARK_NOT && __atomic_load_n(state, __ATOMIC_ACQUIRE) != PARK_LEFT)
+		spin_pause(&turns);
+	fiber_acquire(state);
+}
+
+/* Until the state is WOKEN, the waiter is there. */
+void unpark_taken(struct stint_waiter *w)
+{
+	struct stint_thread *t = w->thread;
+	int *state = state_of(w), was = w->was;
+
+	fiber_release(state);
+	__atomic_store_n(state, PARK_WOKEN, __ATOMIC_RELEASE);
+	t = woken(t, state, was);
+	if (t)
+		worker_ready_from(worker_here(), t, READY_WAKEUP);
 }
 
 /* The thread is filed by leave_locked() (worker.c), which follows. */

@@ -15,6 +15,12 @@
  *      r == EINTR: park_stop(s), and all over again
  *      park_end(s, caller)
  *
+ * Who has been served may free the object, unless somebody else touches it still; and one that gives up goes for its lock before it knows
+ * that it has been served. Where several are served at once, or who serves may free the object, too, they are therefore taken first,
+ * under the lock (waiter_take()). From there on a waiter does not give up; whether it is just about to is known from its state, and
+ * then it is waited for, without the lock, before anybody is woken (waiter_await()). That is a few instructions of another kernel
+ * thread, which waits for nothing meanwhile but the lock.
+ *
  * So an object's code is the same for threads, kernel threads and calls. Between park_begin() and park_end() nothing is
  * preempted, except in park_stop(), where nothing may be queued or locked. A waiter may be in several queues (select): the
  * first who claims it (waiter_claim(), of the main one) unparks it.
@@ -33,8 +39,7 @@
 #include "clock.h"
 #include "preempt.h"
 #include "spin.h"
-
-struct stint_thread;
+#include "thread.h"
 
 /* what somebody waits for, for diagnoses */
 enum park_reason {
@@ -51,6 +56,7 @@ struct stint_waiter {
 	int claimed;                            /* waiter_claim() */
 	struct stint_waiter *main;              /* which one is parked on: itself, or of a select the first */
 	enum park_reason reason;
+	int was;                                /* its state when it was taken */
 	const void *object;
 	/* for the object's own use: what was asked for, what was given */
 	void *data;
@@ -126,6 +132,22 @@ void park_stop(struct stint *s, const void *caller);
 
 /* wake @w, which the caller has taken from its queue. Also from a kernel thread. Preemption disabled or outside calls. */
 void unpark(struct stint_waiter *w);
+
+/*
+ * The same in two or three steps. Under the object's lock, out of the queue: @w, or of a select the main one, has been served. True: it is
+ * about to give up, and goes for that lock; then, without the lock, wait until it has had it. At last, wake it. Not in a signal handler,
+ * which may have interrupted the very one that is waited for.
+ */
+static inline bool waiter_take(struct stint_waiter *w)
+{
+	int *state = w->thread ? &w->thread->park_state : &w->state;
+
+	w->was = __atomic_exchange_n(state, PARK_TAKEN, __ATOMIC_ACQ_REL);
+	return w->was == PARK_NOT;
+}
+
+void waiter_await(struct stint_waiter *w);
+void unpark_taken(struct stint_waiter *w);
 
 /* the same by a thread that ends, as the last before it leaves the CPU */
 void unpark_at_end(struct stint_waiter *w);

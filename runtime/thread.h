@@ -26,9 +26,12 @@
 struct stint_waiter;
 struct worker;
 
-/* park_state; WOKEN_HERE: by itself, on its way to park() */
+/*
+ * park_state; WOKEN_HERE: by itself, on its way to park(). TAKEN: served, and about to be woken; LEFT: and it has seen that when it
+ * wanted to give up (waiter_take()).
+ */
 enum { PARK_NOT, PARK_WAITS, PARK_WAITS_HARD, PARK_WOKEN, PARK_WOKEN_HERE, PARK_TIMED_OUT, PARK_INTERRUPTED,
-       PARK_DEADLOCKED };
+       PARK_DEADLOCKED, PARK_TAKEN, PARK_LEFT };
 
 struct stint_thread {
 	/* every switch */

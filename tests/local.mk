@@ -41,6 +41,7 @@ api_tests = \
 	tests/api/sync_barrier \
 	tests/api/sync_cond \
 	tests/api/sync_last \
+	tests/api/sync_late \
 	tests/api/sync_misuse \
 	tests/api/sync_mutex \
 	tests/api/sync_once \
@@ -162,6 +163,7 @@ tests_api_stacks_LDADD = libstint.la
 tests_api_sync_barrier_LDADD = libstint.la
 tests_api_sync_cond_LDADD = libstint.la
 tests_api_sync_last_LDADD = libstint.la
+tests_api_sync_late_LDADD = libstint.la
 tests_api_sync_misuse_LDADD = libstint.la
 tests_api_sync_mutex_LDADD = libstint.la
 tests_api_sync_once_LDADD = libstint.la

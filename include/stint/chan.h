@@ -55,7 +55,8 @@ STINT_API int stint_chan_close(stint_chan_t *c);
 
 /*
  * stint_chan_free - give it back; of NULL, and of one at which somebody waits: nothing. The caller knows that nobody uses it: who
- * comes to do so at the same time is not seen.
+ * comes to do so at the same time is not seen. Those who waited and have been served, by another or by the close, use it no more, whether they
+ * have returned or not.
  */
 STINT_API void stint_chan_free(stint_chan_t *c);
 

@@ -6,9 +6,10 @@
  * plain memory: initialise them with STINT_..._INIT or all zeros, and destroy them when nobody uses them any
  * more (which only checks). They must not be copied or moved in use, nor shared between processes; in a
  * forked child, those that other threads held, waited for, or were just using are to be initialised anew. Who
- * has just been served, by an unlock, signal, post or done, may destroy the object: whoever served it touches
- * it no more. But others who wait with a timeout, or in a call or thread that may be stopped or cancelled, must
- * have returned, served or not; those who broadcast to a condition variable need not wait for that.
+ * has just been served, by an unlock, signal, post or done, may destroy the object, and so may who served it:
+ * neither of them touches it any more, nor do others that were served at the same time, returned or not. But
+ * whoever gives up, its time being up, must have returned; and whoever might, at a semaphore, or at a condition
+ * variable to which stint_cond_signal() was called while others waited.
  *
  * A _timed function waits at most for its last argument, a span; 0 tries once, STINT_FOREVER waits for ever;
  * negative spans are EINVAL. The plain one is the timed one with STINT_FOREVER. NULL for an object is EINVAL

@@ -8,7 +8,8 @@
  *
  * A waiter's data is the element, on its own stack or wherever the caller has it; it is copied under the
  * lock, while its owner is parked. main is itself, or the one waiter of a select by which it is parked; kind
- * says which case it is.
+ * says which case it is. claimed of such a case, not of main: it is not in the queue any more, and the select
+ * need not come for it. So the channel by which it was served may be freed at once.
  */
 #ifndef STINT_CHAN_INTERNAL_H
 #define STINT_CHAN_INTERNAL_H
@@ -48,14 +49,26 @@ static inline void chan_pass(const stint_chan_t *c, void *to, const void *from)
 		memset(to, 0, c->elem_size);
 }
 
+/* @w, a case of a select, is out of its queue. If that has been served elsewhere it is gone afterwards. */
+static inline void chan_case_out(struct stint_waiter *w)
+{
+	__atomic_store_n(&w->claimed, 1, __ATOMIC_RELEASE);
+}
+
 /* the first in @q that can still be served, taken out; NULL */
 static inline struct stint_waiter *chan_partner(struct stint_waitq *q)
 {
 	struct stint_waiter *w;
+	bool ours;
 
-	while (w = waitq_take(q), w)
-		if (likely(w->main == w) || waiter_claim(w->main))
+	while (w = waitq_take(q), w) {
+		if (likely(w->main == w))
 			return w;
+		ours = waiter_claim(w->main);
+		chan_case_out(w);
+		if (ours)
+			return w;
+	}
 	return NULL;
 }
 

@@ -43,7 +43,7 @@ static void move_nopreempt(stint_cond_t *c, int kind)
 	wait_list_init(&moved);
 	spin_lock(&c->waiters.lock);
 	while (w = waitq_take(&c->waiters), w) {
-		wait_list_add(&moved, w, 0);
+		wait_list_append(&moved, w, 0);
 		if (kind == SIGNALLED)
 			break;
 	}

@@ -9,7 +9,7 @@
  * Parked, it has a waiter in the queue of each case, but one identity, on its stack: whoever claims that
  * first serves it and says which case it was. The others stay queued until it wakes and takes them out, one
  * channel at a time; who finds one of them meanwhile cannot claim it, drops it, and looks further
- * (chan_partner). For the same reason a case that looked ready, because a select waited at its other end, may
+ * (chan_partner). What has been taken out by others it does not look for: that channel may be gone. For the same reason a case that looked ready, because a select waited at its other end, may
  * not be any more when it is tried: then one chooses again.
  *
  * Up to FEW cases need no memory but the stack.
@@ -107,7 +107,7 @@ static void unlock_all(struct select *sel)
 static bool has_partner(struct stint_waitq *q)
 {
 	while (q->first && __atomic_load_n(&q->first->main->claimed, __ATOMIC_ACQUIRE))
-		waitq_take(q);
+		chan_case_out(waitq_take(q));
 	return q->first;
 }
 
@@ -178,6 +178,7 @@ static void queue_all(struct select *sel)
 		w->kind = (int)i;
 		w->data = sel->cases[i].elem;
 		w->main = &sel->parked;
+		w->claimed = 0;
 		waitq_add(queue_of(&sel->cases[i]), w);
 	}
 }
@@ -188,7 +189,7 @@ static void dequeue_all(struct select *sel)
 		stint_chan_t *ch = sel->cases[i].chan;
 		struct stint_waitq *q;
 
-		if (!ch)
+		if (!ch || __atomic_load_n(&sel->arms[i].w.claimed, __ATOMIC_ACQUIRE))
 			continue;
 		q = queue_of(&sel->cases[i]);
 		spin_lock(&ch->senders.lock);

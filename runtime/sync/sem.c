@@ -66,17 +66,21 @@ static void lock(void *object)
 	}
 }
 
+/*
+ * None was taken (waiter_take()): a handler must not wait for one that gives up, which it may have interrupted; nor need it. Of those that are
+ * served none knows of the others, so none can know that it may free what they wait at.
+ */
 static void wake(struct wait_list *woken)
 {
+	bool insig = park_insig();
 	struct stint_waiter *next;
 
-	if (likely(!park_insig())) {
-		wait_list_wake(woken);
-		return;
-	}
 	for (struct stint_waiter *w = woken->first; w; w = next) {
-		next = w->next;
-		unpark_insig(w);
+		next = w->next;         /* it is gone once it is woken */
+		if (unlikely(insig))
+			unpark_insig(w);
+		else
+			unpark(w);
 	}
 }
 
@@ -85,7 +89,7 @@ static unsigned serve(stint_sem_t *s, unsigned n, struct wait_list *woken)
 	unsigned served = 0;
 
 	for (; served < n && s->waiters.first; served++)
-		wait_list_add(woken, waitq_take(&s->waiters), 0);
+		wait_list_append(woken, waitq_take(&s->waiters), 0);
 	return served;
 }
 

@@ -17,10 +17,10 @@
  * back leaves nothing behind, and what does is last in the queue again. Its own deadline is a point in time,
  * so being stopped does not prolong it. Served and stopped at once is served.
  *
- * Whoever serves puts those it took from queues on a wait_list, lets go of the lock, and then wakes them. From
- * there on it does not touch the object, which the first of them to return may destroy. Not so if the others
- * may be at their deadline, or be stopped: such a one takes the object's lock before it knows that it has been
- * served. (To tell it without, each that serves would have to claim each that waits.)
+ * Whoever serves takes them (waiter_take()) from the queue onto a wait_list, lets go of the lock, and then wakes
+ * them. From there on it does not touch the object, nor does any of them: those that were about to give up, and
+ * want the lock for that, have had it before the first is woken. So the object may be destroyed by whoever of
+ * them returns first, or by who has served them.
  *
  * Lock order: a condition variable's before its mutex's; channels by address (select.c). Nothing else nests.
  * Not in signal context, but for a semaphore's post.
@@ -33,18 +33,20 @@
 /* for what is to be straight code where it is given constants */
 #define WAIT_INLINE static inline __attribute__((always_inline))
 
-/* waiters that have been taken out of their queues and are to be woken, in order; linked by next */
+/* waiters that have been taken out of their queues, in order; linked by next */
 struct wait_list {
 	struct stint_waiter *first, *last;
+	bool leaving;                   /* some were about to give up */
 };
 
 static inline void wait_list_init(struct wait_list *l)
 {
 	l->first = l->last = NULL;
+	l->leaving = false;
 }
 
-/* @w, out of its queue, has been served */
-WAIT_INLINE void wait_list_add(struct wait_list *l, struct stint_waiter *w, int result)
+/* @w, out of its queue, is not taken: it is woken by unpark(), or waits for something else from now on */
+WAIT_INLINE void wait_list_append(struct wait_list *l, struct stint_waiter *w, int result)
 {
 	w->result = result;
 	w->next = NULL;
@@ -55,13 +57,24 @@ WAIT_INLINE void wait_list_add(struct wait_list *l, struct stint_waiter *w, int 
 	l->last = w;
 }
 
+/* @w, out of its queue, has been served. Locked. */
+WAIT_INLINE void wait_list_add(struct wait_list *l, struct stint_waiter *w, int result)
+{
+	wait_list_append(l, w, result);
+	if (unlikely(waiter_take(w)))
+		l->leaving = true;
+}
+
+/* those that have been served, without the lock */
 WAIT_INLINE void wait_list_wake(struct wait_list *l)
 {
-	struct stint_waiter *next;
+	struct stint_waiter *w, *next;
 
-	for (struct stint_waiter *w = l->first; w; w = next) {
+	for (w = l->leaving ? l->first : NULL; unlikely(w != NULL); w = w->next)
+		waiter_await(w);
+	for (w = l->first; w; w = next) {
 		next = w->next;         /* it is gone once it is woken */
-		unpark(w);
+		unpark_taken(w);
 	}
 }
 

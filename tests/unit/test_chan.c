@@ -111,12 +111,15 @@ START_TEST(selects_are_claimed)
 	ck_assert(is_woken(&parked));
 	ck_assert_int_eq(parked.kind, 4);
 	ck_assert_int_eq(parked.result, 0);
+	/* and is not to come for that case: the channel may be gone */
+	ck_assert(w[0].claimed && !w[1].claimed);
 	/* its other case is passed over */
 	ck_assert_int_eq(stint_chan_send(d, &out), 0);
 	ck_assert_int_eq(in[1], 0);
 	ck_assert_int_eq(last, 7);
 	ck_assert(is_woken(&behind));
 	ck_assert_uint_eq(d->receivers.n, 0);
+	ck_assert(w[1].claimed);
 	stint_chan_free(c);
 	stint_chan_free(d);
 }
@@ -165,4 +168,55 @@ START_TEST(no_memory)
 }
 END_TEST
 
-UNIT_MAIN("chan", from_hand_to_hand, free_leaves_who_waits, through_the_ring, selects_are_claimed, closing, no_memory)
+static void *sends_one(void *object)
+{
+	int v = 8;
+
+	ck_assert_int_eq(stint_chan_send(object, &v), 0);
+	return NULL;
+}
+
+static void *receives_one(void *object)
+{
+	int v = 0;
+
+	ck_assert_int_eq(stint_chan_recv(object, &v), 0);
+	ck_assert_int_eq(v, 9);
+	return NULL;
+}
+
+static void *closes(void *object)
+{
+	ck_assert_int_eq(stint_chan_close(object), 0);
+	return NULL;
+}
+
+/* who sends, receives or closes may free the channel, but not before one that gives up has had the lock */
+START_TEST(waits_for_the_late)
+{
+	struct stint_waiter late, other;
+	int in = 0, out = 9;
+
+	for (size_t capacity = 0; capacity < 2; capacity++) {
+		stint_chan_t *c = make(capacity);
+
+		fake_late(&late, &c->receivers, 1, 0, &in);
+		serve_late(sends_one, c, &c->senders.lock, &late, NULL);
+		ck_assert_int_eq(in, 8);
+		if (capacity)
+			ck_assert_int_eq(stint_chan_send(c, &out), 0);
+		fake_late(&late, &c->senders, 1, 0, &out);
+		serve_late(receives_one, c, &c->senders.lock, &late, NULL);
+		if (capacity)
+			ck_assert_int_eq(stint_chan_recv(c, NULL), 0);
+		fake(&other, &c->receivers, 1, 0, &in);
+		fake_late(&late, &c->receivers, 2, 0, &in);
+		serve_late(closes, c, &c->senders.lock, &late, &other);
+		ck_assert_int_eq(late.result, EPIPE);
+		stint_chan_free(c);
+	}
+}
+END_TEST
+
+UNIT_MAIN("chan", from_hand_to_hand, free_leaves_who_waits, through_the_ring, selects_are_claimed, closing, waits_for_the_late,
+          no_memory)

@@ -84,6 +84,7 @@ START_TEST(passes_over_claimed)
 	ck_assert_int_eq(cases[0].result, 0);
 	ck_assert_int_eq(cases[1].result, -1);
 	ck_assert(is_woken(&w) && !is_woken(&stale));
+	ck_assert(stale.claimed);
 	drop();
 }
 END_TEST

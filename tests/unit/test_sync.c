@@ -215,5 +215,41 @@ START_TEST(barrier_and_group_wake_all)
 }
 END_TEST
 
+static void *comes_last(void *object)
+{
+	ck_assert_int_eq(stint_barrier_wait(object), STINT_BARRIER_LAST);
+	return NULL;
+}
+
+static void *counts_down(void *object)
+{
+	ck_assert_int_eq(stint_waitgroup_done(object), 0);
+	return NULL;
+}
+
+/* who is woken may destroy the object, and one that gives up goes for its lock */
+START_TEST(none_is_woken_before_the_late)
+{
+	for (int first = 0; first < 2; first++) {
+		stint_barrier_t b = STINT_BARRIER_INIT(3);
+		stint_waitgroup_t g = STINT_WAITGROUP_INIT;
+		struct stint_waiter late, other;
+
+		fake_late(&late, &b.waiters, 1, 0, NULL);
+		fake(&other, &b.waiters, 2, 0, NULL);
+		if (!first) {
+			waitq_remove(&b.waiters, &late);
+			waitq_add(&b.waiters, &late);
+		}
+		b.present = 2;
+		serve_late(comes_last, &b, &b.waiters.lock, &late, &other);
+		ck_assert_int_eq(stint_waitgroup_add(&g, 1), 0);
+		fake(&other, &g.waiters, 1, 0, NULL);
+		fake_late(&late, &g.waiters, 2, 0, NULL);
+		serve_late(counts_down, &g, &g.waiters.lock, &late, &other);
+	}
+}
+END_TEST
+
 UNIT_MAIN("sync", mutex_is_handed_over, mutex_bit, signal_moves_to_mutex, signalled_while_owner, rwlock_serves_up_to_next_writer,
-          rwlock_giving_up, sem_lock_in_the_word, barrier_and_group_wake_all)
+          rwlock_giving_up, sem_lock_in_the_word, barrier_and_group_wake_all, none_is_woken_before_the_late)
