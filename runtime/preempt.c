@@ -88,6 +88,12 @@ static inline const struct arch_context *next_of(struct stint *l, int how)
 	return unlikely(l->is_thread) ? preempt_thread.left(l, how) : &l->ret;
 }
 
+static inline void back(struct stint *l)
+{
+	if (unlikely(l->is_thread))
+		preempt_thread.back();
+}
+
 static inline void arrive(struct stint *l)
 {
 	if (unlikely(l->is_thread))
@@ -219,6 +225,7 @@ STINT_TEXT void preempt_point(struct stint *s, const void *caller)
 			l->preemptions++;
 			tick_retry_reset(s->kt);
 			preempt_leave(s, l, STATE_TIMED_OUT);
+			back(l);
 		} else {
 			tick_ensure(s->kt, now, kthread_due(s->kt, s));
 		}
@@ -330,6 +337,7 @@ static INSIG void leave_insig(struct stint *s, struct stint *l, ucontext_t *uc)
 	switch_away(s, l, STATE_TIMED_OUT);
 	vars_in(l);
 	mend_frame(s, l, kt, gen, uc);
+	back(l);
 }
 
 /* Ticks that land before depth is down again are noted, and taken here, in the same frame. */

@@ -37,7 +37,7 @@ int preempt_init(int signo);            /* installs the handler; 0 or an errno v
 
 /*
  * What a worker does where a thread, the outermost of its chain, leaves the CPU. All with preemption disabled in the innermost
- * and signals open; turn_over() also in the handler.
+ * and signals open; turn_over() and back() also in the handler.
  */
 struct preempt_thread_ops {
 	/* its turn_end has passed: is the turn over? false: turn_end is another one now */
@@ -48,6 +48,8 @@ struct preempt_thread_ops {
 	const struct arch_context *(*ended)(struct stint *thread, int how);
 	/* after the switch, on the stack that was switched to */
 	void (*arrived)(void);
+	/* it was stopped at the end of its turn, or displaced, and goes on; in the handler, too. What it makes pending is taken at once. */
+	void (*back)(void);
 };
 extern PRIVATE struct preempt_thread_ops preempt_thread;
 

@@ -16,7 +16,8 @@
  * wakes up gets its CPU, unless that one has shorter slices. So the watch has slices of SLICE_NS (Linux 6.12; older kernels pay no
  * heed). It needs no privilege, and the watch gets no more of the CPU for it.
  *
- * Where it is not let run all the same, the worker finds its events at its next tick, and gives way to it (worker.c).
+ * Where it is not let run all the same, the worker finds its events at its next tick, or when a thread goes on that was displaced, and
+ * gives way to it (worker.c).
  *
  * Where there is much to do, workers switch all the time and would have looked themselves; there the watch only costs, most of all those
  * who have to wake it. So when it finds that nobody had to be kicked, and that the workers switch often, it stays away for longer, up to

@@ -48,13 +48,14 @@ void worker_kick(struct worker *w)
 	monitor_attend();               /* it may sit in the kernel */
 }
 
-static void ready_here(struct worker *w, struct stint_thread *t, enum ready_op op)
+/* @by_running: by the thread that runs here, not by an event that has been found in its turn */
+static inline void ready_here(struct worker *w, struct stint_thread *t, enum ready_op op, bool by_running)
 {
 	struct stint *s = self();
 
 	runq_lock(w);
-	w->by_running = s != NULL;
-	runq_file_at_locked(w, t, op, s ? runq_turn_began_locked(w) : runq_now_locked(w), w->running);
+	w->by_running = by_running;
+	runq_file_at_locked(w, t, op, by_running ? runq_turn_began_locked(w) : runq_now_locked(w), by_running ? w->running : NULL);
 	w->by_running = false;
 	if (s) {
 		if (w->resched)
@@ -87,7 +88,7 @@ void worker_ready_from(struct worker *w, struct stint_thread *t, enum ready_op o
 	fiber_release(t);
 	thread_wait_off_cpu(t);
 	if (likely(w))
-		ready_here(w, t, op);
+		ready_here(w, t, op, self() != NULL);
 	else if (ready_elsewhere(t, &w))
 		worker_kick(w);
 }
@@ -364,11 +365,28 @@ void worker_block(struct stint *s, struct stint *root)
  */
 static void look_for_events(void)
 {
+	struct worker *w = worker_here();
+	struct stint_thread *list, *next;
 	bool any;
 
-	worker_ready_all(poller_look(&any));
+	for (list = poller_look(&any); list; list = next) {
+		next = list->next;
+		fiber_release(list);
+		thread_wait_off_cpu(list);
+		ready_here(w, list, READY_WAKEUP, false);
+	}
 	if (any)
 		sys_raw(SYS_sched_yield, 0, 0, 0, 0);
+}
+
+/*
+ * Those who ran instead wanted a moment, mostly; what comes in that does not always get the watch its CPU at once, which has just used it
+ * for them. Then it would be seen at the end of the turn that begins.
+ */
+static void back(void)
+{
+	if (!poller_claimed())
+		look_for_events();
 }
 
 static bool turn_over(struct stint *s, uint64_t now)
@@ -534,7 +552,7 @@ int workers_start(unsigned n, const struct stint_policy *policy, stint_ns quantu
 {
 	int err = 0;
 
-	preempt_thread = (struct preempt_thread_ops){ turn_over, left, thread_over, worker_arrived };
+	preempt_thread = (struct preempt_thread_ops){ turn_over, left, thread_over, worker_arrived, back };
 	sys_raw(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &signal_mask, sizeof(signal_mask));
 	runq_setup(quantum);
 	idle_setup();

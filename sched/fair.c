@@ -11,9 +11,12 @@
  * A task asks for the CPU in requests of r ns, due at v + r / weight. Of the eligible ones, those with v <= V,
  * the one whose request is due first runs until the request is served. Then no task is ever further from its
  * ideal share than one request. A task that becomes ready displaces the running one when it is eligible and due
- * earlier.
+ * earlier, or when of the running one's long request no more than half a quantum is left.
  *
  * What is decided here and not in the paper:
+ * - A rest of half a quantum and less counts as served where its task is stopped. The runtime does not look at a turn
+ *   earlier than that, so who wants a moment's work would wait as long, each time that it comes when a request ends or
+ *   a hog that was behind has the CPU; of a server's requests, every fiftieth that came while others computed.
  * - r is at most the quantum. A task that becomes ready asks for a 64th of it, and for twice as much each time
  *   that it has used its request up. So those that run briefly are due early and wait little, without being
  *   told, and with no more CPU than their share; also at the first time after they have run for long. (To have
@@ -114,7 +117,7 @@ struct queue {
 	int64_t base;
 	int64_t total;
 	wide sum;
-	stint_ns quantum, least_request, least_turn, most;
+	stint_ns quantum, least_request, least_turn, little, most;
 	int64_t usual;                          /* a quantum in virtual time, at the normal weight */
 	uint64_t idles;                         /* times that nobody was active any more */
 	int64_t ended_v;                        /* of the last one that ended and had had more than its share, */
@@ -240,13 +243,20 @@ static stint_ns rest(const struct node *n)
 	return (stint_ns)(left >> UNIT);
 }
 
+/* The running one has been served, or what is left of a long request is little: it asks anew (renew()). */
+static bool as_good_as_served(const struct queue *q, const struct node *n)
+{
+	return ahead(n->v, n->due) >= 0 || (n->request > q->least_turn && rest(n) < q->little);
+}
+
 /*
  * The running one asks again when its request is served, and a rest that is not worth a tick counts as served.
- * Not while it runs and is not eligible: then others come first.
+ * Not while it runs and is not eligible: then others come first. One that is stopped asks again also where what is
+ * left is little.
  */
 static void renew(const struct queue *q, struct node *n, bool runs)
 {
-	if (!served(q, n) && rest(n) < q->least_turn && (!runs || eligible(q, n->v)))
+	if (!served(q, n) && (runs ? rest(n) < q->least_turn && eligible(q, n->v) : rest(n) < q->little))
 		ask(n);
 }
 
@@ -636,6 +646,7 @@ static int init(void *rq, stint_ns quantum)
 	q->least_request = q->quantum / 64 ? q->quantum / 64 : 1;
 	q->usual = virtual_span(q->quantum, STINT_WEIGHT_NORMAL);
 	q->least_turn = q->quantum / 16 ? q->quantum / 16 : 1;
+	q->little = q->quantum / 2;
 	q->most = q->quantum < LONGEST / QUANTA_AT_ONCE ? q->quantum * QUANTA_AT_ONCE : LONGEST;
 	return 0;
 }
@@ -825,7 +836,7 @@ static bool preempts(void *rq, const struct stint_task *woken, const struct stin
 	const struct node *w = node_of(woken), *r = node_of(running);
 
 	charge(q, now);
-	return w->begun && eligible(q, w->v) && (ahead(w->due, r->due) < 0 || ahead(r->v, r->due) >= 0);
+	return w->begun && eligible(q, w->v) && (ahead(w->due, r->due) < 0 || as_good_as_served(q, r));
 }
 
 /* The one that would be the next here: it can run there at once. */

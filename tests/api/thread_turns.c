@@ -1,6 +1,7 @@
 /*
  * thread_turns.c - who runs when: order of yields, sleeps that are not too short, shares by weight, priorities, a hog that does not
- * starve others, wake-ups that do not wait for the end of a long turn, events found by ticks, and one thread that waits alone
+ * starve others, wake-ups that do not wait for the end of a long turn, events found by ticks and by who goes on, and one thread that waits
+ * alone
  */
 #include "../test.h"
 
@@ -358,7 +359,7 @@ static void free_workers_help(const char *policy)
 	stop();
 }
 
-/* --- ticks find events, too ---------------------------------------------------------------------- */
+/* --- ticks find events, too, and so does who goes on --------------------------------------------- */
 
 #define MESSAGES 30
 
@@ -409,13 +410,35 @@ static uint64_t from_others(void)
 	return stats.remote_wakeups;
 }
 
+/* when @made threads have been made from outside, the watch stands still; false: it may not be stopped */
+static bool stop_watch(const int fds[2], uint64_t made)
+{
+	int tid, stopped;
+
+	while (!count_tasks("stint-watch", &tid) || from_others() < made)
+		sleep_ns(1000000);
+	CHECK_INT(write(fds[1], &tid, sizeof(tid)), ==, sizeof(tid));
+	CHECK_INT(read(fds[0], &stopped, sizeof(stopped)), ==, sizeof(stopped));
+	if (!stopped)
+		printf("events without the watch left out: ptrace is not allowed here\n");
+	return stopped;
+}
+
+static void let_watch_go_on(pid_t stopper, const int fds[2])
+{
+	close(fds[1]);
+	CHECK_EXIT(stopper, 0);
+	close(fds[0]);
+}
+
 /* With two who compute and a watch that is stopped, who waits for input is found by the worker's own ticks. */
 static void ticks_find_events(void)
 {
-	int fds[2], tid, stopped;
+	int fds[2];
 	pid_t stopper = make_stopper(fds);
 	stint_thread_t *t[3];
 	uint64_t before;
+	bool stopped;
 
 	CHECK(!pipe(pipe_fds));
 	said = 0;
@@ -423,12 +446,7 @@ static void ticks_find_events(void)
 	CHECK_INT(stint_thread_create(&t[0], NULL, reads, NULL), ==, 0);
 	CHECK_INT(stint_thread_create(&t[1], NULL, hog, NULL), ==, 0);
 	CHECK_INT(stint_thread_create(&t[2], NULL, hog, NULL), ==, 0);
-	while (!count_tasks("stint-watch", &tid) || from_others() < 3)
-		sleep_ns(1000000);
-	CHECK_INT(write(fds[1], &tid, sizeof(tid)), ==, sizeof(tid));
-	CHECK_INT(read(fds[0], &stopped, sizeof(stopped)), ==, sizeof(stopped));
-	if (!stopped)
-		printf("ticks that find events left out: ptrace is not allowed here\n");
+	stopped = stop_watch(fds, 3);
 	before = from_others();
 	for (int i = 0; i < MESSAGES; i++) {
 		CHECK_INT(write(pipe_fds[1], "x", 1), ==, 1);
@@ -436,11 +454,71 @@ static void ticks_find_events(void)
 			sleep_ns(100000);
 	}
 	CHECK(!stopped || from_others() == before);
-	close(fds[1]);
-	CHECK_EXIT(stopper, 0);
-	close(fds[0]);
+	let_watch_go_on(stopper, fds);
 	__atomic_store_n(&said, 1, __ATOMIC_RELEASE);
 	join_all(t, 3);
+	stop();
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+}
+
+static long steps, steps_at_write;      /* of the hog */
+static int at_once, may_write;
+
+static void *counts_steps(void *arg)
+{
+	while (!__atomic_load_n(&said, __ATOMIC_ACQUIRE))
+		__atomic_fetch_add(&steps, 1, __ATOMIC_RELAXED);
+	return arg;
+}
+
+static void *writes(void *arg)
+{
+	while (!__atomic_load_n(&may_write, __ATOMIC_ACQUIRE))
+		stint_thread_sleep(STINT_MS(1));
+	for (int i = 0; i < MESSAGES; i++) {
+		stint_thread_sleep(STINT_MS(1));
+		steps_at_write = __atomic_load_n(&steps, __ATOMIC_RELAXED);
+		CHECK_INT(write(pipe_fds[1], "x", 1), ==, 1);
+	}
+	return arg;
+}
+
+static void *reads_at_once(void *arg)
+{
+	char c;
+
+	for (int i = 0; i < MESSAGES; i++) {
+		CHECK_INT(read(pipe_fds[0], &c, 1), ==, 1);
+		at_once += __atomic_load_n(&steps, __ATOMIC_RELAXED) == steps_at_write;
+	}
+	return arg;
+}
+
+/*
+ * One computes, and is displaced by another that sends something to a third and waits. Who computes finds that before it goes on, and is
+ * displaced again.
+ */
+static void who_goes_on_finds_events(void)
+{
+	int fds[2];
+	pid_t stopper = make_stopper(fds);
+	stint_thread_t *t[3];
+	bool stopped;
+
+	CHECK(!pipe(pipe_fds));
+	said = at_once = may_write = 0;
+	start(1, "fair", STINT_S(10));
+	CHECK_INT(stint_thread_create(&t[0], NULL, reads_at_once, NULL), ==, 0);
+	CHECK_INT(stint_thread_create(&t[1], NULL, writes, NULL), ==, 0);
+	CHECK_INT(stint_thread_create(&t[2], NULL, counts_steps, NULL), ==, 0);
+	stopped = stop_watch(fds, 3);
+	__atomic_store_n(&may_write, 1, __ATOMIC_RELEASE);
+	join_all(t, 2);
+	CHECK(!stopped || at_once == MESSAGES);
+	let_watch_go_on(stopper, fds);
+	__atomic_store_n(&said, 1, __ATOMIC_RELEASE);
+	join_all(&t[2], 1);
 	stop();
 	close(pipe_fds[0]);
 	close(pipe_fds[1]);
@@ -533,6 +611,7 @@ int main(void)
 	free_workers_help("fifo");
 	free_workers_help("lifo");
 	ticks_find_events();
+	who_goes_on_finds_events();
 	offered_all_the_same("fifo");
 	offered_all_the_same("rr");
 	return 0;

@@ -332,6 +332,32 @@ static void short_after_long(void)
 	CHECK(preempts(&q, &tasks[1], &tasks[0], now));
 }
 
+/*
+ * One that asks for long is owed something, and what is left of its request would be due before the little that another one wants when it
+ * wakes up. That one comes first all the same, where the rest is no more than half a quantum; and the one that it has displaced asks anew.
+ */
+static void little_before_the_rest(stint_ns left, bool comes)
+{
+	struct node *n = node_of(&tasks[0]);
+
+	begin_with_two();
+	preempt(&q, &tasks[0], now);
+	CHECK(pick_next(&q, now) == &tasks[1]);
+	block(&q, &tasks[1], now);
+	CHECK(pick_next(&q, now) == &tasks[0]);
+	memset(&tasks[2], 0, sizeof(tasks[2]));
+	tasks[2].weight = STINT_WEIGHT_NORMAL;
+	attach(&q, &tasks[2], now);     /* V is between the two */
+	n->request = STINT_MS(1);
+	advance(&q, n, -virtual_span(STINT_MS(2), STINT_WEIGHT_NORMAL));
+	n->due = plus(n->v, virtual_span(left, STINT_WEIGHT_NORMAL));
+	wakeup(&q, &tasks[1], now);
+	CHECK(ahead(node_of(&tasks[1])->due, n->due) > 0);
+	CHECK_INT(preempts(&q, &tasks[1], &tasks[0], now), ==, comes);
+	preempt(&q, &tasks[0], now);
+	CHECK(ahead(n->due, n->v) == virtual_span(comes ? STINT_MS(1) : left, STINT_WEIGHT_NORMAL));
+}
+
 /* The process stood still for an hour. Who was running then runs again soon. */
 static void stopped_for_long(void)
 {
@@ -649,6 +675,8 @@ int main(void)
 	random_operations(STINT_S(60));
 	alone_for_long();
 	short_after_long();
+	little_before_the_rest(STINT_US(400), true);
+	little_before_the_rest(STINT_US(600), false);
 	stopped_for_long();
 	what_is_kept();
 	yields_are_not_saved();
