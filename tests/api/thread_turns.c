@@ -135,6 +135,7 @@ static void wake_in_order(void)
 /* --- shares ------------------------------------------------------------------------------------ */
 
 #define TURNS 60
+#define WINDOW 600
 #define TURNS_AT_MOST 3000
 
 static volatile int leave;
@@ -162,20 +163,31 @@ static uint64_t shares(stint_thread_t **t, int n, int64_t *got)
 
 /*
  * Until each has had many turns; and on, while the shares are not as they should be: to the policy, a machine that stands still is a
- * long turn of whoever runs, which takes it a while to make up for.
+ * long turn of whoever runs, which takes it a while to make up for. It does not make up for any length: so they are counted anew after a
+ * while.
  */
 static void run(struct stint_thread_attr *attr, int n, int64_t *got, bool (*fair)(const int64_t *got))
 {
+	int64_t before[4] = { 0 };
 	stint_thread_t *t[4];
-	uint64_t turns;
+	uint64_t turns, first = 0;
 
 	leave = 0;
 	for (int i = 0; i < n; i++)
 		CHECK_INT(stint_thread_create(&t[i], &attr[i], works, NULL), ==, 0);
-	do {
+	for (;;) {
 		sleep_ns(1000000);
 		turns = shares(t, n, got);
-	} while (turns < TURNS || (!fair(got) && turns < TURNS_AT_MOST));
+		for (int i = 0; i < n; i++)
+			got[i] -= before[i];
+		if (turns - first >= TURNS && (fair(got) || turns >= TURNS_AT_MOST))
+			break;
+		if (turns - first >= WINDOW) {
+			first = turns;
+			for (int i = 0; i < n; i++)
+				before[i] += got[i];
+		}
+	}
 	leave = 1;
 	join_all(t, n);
 	CHECK(fair(got));
