@@ -22,7 +22,8 @@ debug()
 		[ "$command" = end ] || set -- "$@" -ex "$command"
 	done
 	timeout 120 "$GDB" -batch -nx -iex 'set debuginfod enabled off' -ex "source $top_srcdir/tools/stint-gdb.py" \
-		-ex 'set width 0' -ex 'handle SIGURG nostop noprint pass' -ex 'break checkpoint' -ex run "$@" "$program" \
+		-ex 'set width 0' -ex 'handle SIGURG nostop noprint pass' \
+		-ex 'handle SIGSTOP SIGCONT nostop noprint nopass' -ex 'break checkpoint' -ex run "$@" "$program" \
 		>"$work/out" 2>&1
 }
 

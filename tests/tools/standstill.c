@@ -123,19 +123,28 @@ static stint_t *launch(const char *name, stint_fn *fn, stint_ns timeout)
 
 int main(void)
 {
+	/* one after the other on one worker, without turns: each has come to where it waits when the next one begins */
+	const struct stint_config in_line = { .size = sizeof in_line, .workers = 1, .policy = "fifo" };
+	stint_thread_t *last;
 	stint_t *calls[4];
 
+	if (stint_start(&in_line))
+		return 1;
 	empty = stint_chan_create(1, 0);
 	stint_mutex_lock(&locked);
 	calls[0] = launch("pauses", pause_main, STINT_S(60));
 	calls[1] = launch("computes", hog_main, STINT_MS(5));
+	while (calls[1] && !turns)              /* however slow the machine is, it has begun to compute */
+		stint_resume(calls[1], STINT_MS(5));
 	calls[2] = launch("waiting", return_main, 0);
 	calls[3] = launch("done", return_main, STINT_S(60));
 	sleeper = start("sleeper", sleep_main);
 	if (!sleeper || !empty || !start("locker", mutex_main) || !start("receiver", channel_main) ||
 	    !start("joiner", join_main) || !start("nested", nest_main))
 		return 1;
-	stint_thread_sleep(STINT_MS(300));      /* until they are where they wait */
+	last = start("last", return_main);
+	if (!last || stint_thread_join(last, NULL))
+		return 1;
 	checkpoint();
 	for (int i = 0; i < 4; i++)
 		stint_free(calls[i]);
