@@ -14,9 +14,11 @@
  * Kernel threads that join are told (EDEADLK), so that main() need not hang. The threads go on waiting, and
  * can be cancelled.
  *
- * A look costs some tens of microseconds: it is taken by the last who goes to sleep, at most every gap, which
- * doubles with each that finds nothing; that one then sleeps no longer than until the next. After FRUITLESS
- * of them without a switch it sleeps in earnest.
+ * A look costs some tens of microseconds, with a hundred thousand threads some tens of milliseconds: it is taken by the
+ * last who goes to sleep, a gap after the end of the one before, which doubles with each that finds nothing; that one then
+ * sleeps no longer than until the next. After FRUITLESS of them without a switch it sleeps in earnest. Where a worker sleeps so
+ * nobody else does, or the one would wake up while the other looks, each time, and all looks be in vain. (Kernel threads may: that
+ * they wake up is no change.)
  *
  * The same look finds that a forked child has no thread left: its only kernel threads are ours, and like the
  * end of a process's last thread that ends the process.
@@ -55,6 +57,7 @@ static struct deadlock_waiter *first;
 static unsigned entered, version;
 
 static uint64_t next_look, gap; /* cycles */
+static uint64_t awaited = NEVER;        /* the look until which a worker sleeps; taken back without the lock when it wakes up */
 static unsigned fruitless;
 static uint64_t looked_at; /* what had happened by the last look */
 static bool reported;
@@ -63,6 +66,7 @@ static bool orphan; /* forked by a thread: no kernel thread of the program's but
 void deadlock_setup(void)
 {
 	next_look = 0;
+	__atomic_store_n(&awaited, NEVER, __ATOMIC_RELAXED);
 	gap = clock_cycles(GAP_MIN_NS);
 	fruitless = 0;
 	reported = false;
@@ -282,7 +286,7 @@ static bool stuck_locked(struct found *found)
 	       all_wait_locked() && version == before && idle_slept() == slept;
 }
 
-static void look_locked(uint64_t now)
+static void look_locked(void)
 {
 	uint64_t max = clock_cycles(GAP_MAX_NS);
 	struct found found = { 0, 0, 0 };
@@ -303,21 +307,42 @@ static void look_locked(uint64_t now)
 		}
 	}
 	fruitless++;
-	next_look = now + gap;
+	next_look = clock_now() + gap;
 	gap = 2 * gap < max ? 2 * gap : max;
 }
 
-uint64_t deadlock_look(void)
+static uint64_t look(bool worker)
 {
-	uint64_t now, again;
+	uint64_t again = NEVER;
 
 	if (!idle_all_asleep() || !threads_live())
 		return NEVER;
 	sys_lock(&list_lock);
-	now = clock_now();
-	if (now >= next_look)
-		look_locked(now);
-	again = fruitless < FRUITLESS || idle_switched() != looked_at ? next_look : NEVER;
+	if (__atomic_load_n(&awaited, __ATOMIC_RELAXED) == next_look)
+		goto unlock;
+	if (clock_now() >= next_look)
+		look_locked();
+	if (fruitless < FRUITLESS || idle_switched() != looked_at)
+		again = next_look;
+	if (worker)
+		__atomic_store_n(&awaited, again, __ATOMIC_RELAXED);
+unlock:
 	sys_unlock(&list_lock);
 	return again;
+}
+
+uint64_t deadlock_look(void)
+{
+	return look(false);
+}
+
+uint64_t deadlock_look_worker(void)
+{
+	return look(true);
+}
+
+/* unless another one has looked since, and awaits the next */
+void deadlock_awake(uint64_t look)
+{
+	__atomic_compare_exchange_n(&awaited, &look, NEVER, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }

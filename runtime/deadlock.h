@@ -20,12 +20,14 @@ void deadlock_enter(struct deadlock_waiter *d, struct stint_waiter *w);
 void deadlock_leave(struct deadlock_waiter *d);
 
 /*
- * deadlock_look - whoever is about to sleep looks whether anybody is left who could wake it: a worker that
- * has published that it sleeps, a kernel thread after deadlock_enter()
+ * deadlock_look, deadlock_look_worker - whoever is about to sleep looks whether anybody is left who could wake it: a kernel thread
+ * after deadlock_enter(), a worker that has published that it sleeps
  *
- * Return: when to look again, in cycles; NEVER.
+ * Return: when to look again, in cycles; NEVER: not, or a worker will.
  */
 uint64_t deadlock_look(void);
+uint64_t deadlock_look_worker(void);
+void deadlock_awake(uint64_t look);     /* the worker that was to look then is awake, and has published that */
 
 void deadlock_setup(void); /* no worker runs yet */
 void deadlock_after_fork(

@@ -248,6 +248,7 @@ void idle_sleep(struct worker *w)
 {
 	struct stint_thread *list = NULL;
 	int how = poller_claim() ? 2 : 1;
+	uint64_t look = NEVER;
 	bool woken;
 
 	w->stats.sleeps++;
@@ -258,7 +259,7 @@ void idle_sleep(struct worker *w)
 		uint64_t first = __atomic_load_n(&w->timers.first, __ATOMIC_RELAXED);
 
 		if (first == NEVER)
-			first = deadlock_look();
+			first = look = deadlock_look_worker();
 		if (how == 2)
 			list = poller_poll(first, &woken);
 		else
@@ -266,6 +267,8 @@ void idle_sleep(struct worker *w)
 	}
 	if (__atomic_exchange_n(&w->asleep, 0, __ATOMIC_SEQ_CST))
 		__atomic_fetch_sub(&idle_nasleep, 1, __ATOMIC_SEQ_CST);
+	if (look != NEVER)
+		deadlock_awake(look);
 	if (how == 2)
 		poller_release();
 	trace(w, TRACE_AWAKE, NULL, 0, 0);

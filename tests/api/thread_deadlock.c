@@ -123,6 +123,28 @@ static void nobody_cancels(void)
 	end(t);
 }
 
+/* --- a long look ------------------------------------------------------------------------------- */
+
+#define MANY 60000              /* to look through them takes longer than the first gaps between two looks */
+
+static stint_thread_t *crowd[MANY];
+
+static void all_receive(void)
+{
+	stint_chan_t *c = stint_chan_create(sizeof(int), 0);
+	int n = 0;
+
+	CHECK(c);
+	while (n < MANY && !stint_thread_create(&crowd[n], NULL, receives, c))
+		n++;            /* as many as there is memory for */
+	CHECK_INT(n, >, 0);
+	CHECK_INT(stint_thread_join(crowd[n - 1], NULL), ==, EDEADLK);
+	CHECK_INT(stint_chan_close(c), ==, 0);
+	for (int i = 0; i < n; i++)
+		CHECK_INT(stint_thread_join(crowd[i], NULL), ==, 0);
+	stint_chan_free(c);
+}
+
 /* --- what is none ------------------------------------------------------------------------------ */
 
 static stint_chan_t *chan;
@@ -230,6 +252,18 @@ static void with(unsigned workers)
 	stop();
 }
 
+static void among_many(void)
+{
+	struct stint_config config = { .size = sizeof(config), .workers = 3 };
+
+	for (int i = 0; i < 5; i++) {
+		CHECK_INT(stint_start(&config), ==, 0);
+		hear(all_receive);
+		says("all threads wait");
+		stop();
+	}
+}
+
 int main(void)
 {
 	test_watchdog();
@@ -238,5 +272,6 @@ int main(void)
 	CHECK(chan);
 	with(1);
 	with(3);
+	among_many();
 	return 0;
 }
