@@ -39,11 +39,21 @@
  * - A task that becomes ready while new ones wait, and owes no more than a 64th of a quantum, comes as if it owed nothing, and is charged
  *   when it runs: what a parent owes for making its parts it works off best by going on. Rejected: the same also where no new ones
  *   wait. Threads that had just computed for milliseconds came before those that wanted microseconds.
- * - What one that ends has had beyond its share is not forgotten with it: until V has come there, new ones begin where it was, at most
- *   one of their own requests ahead of V. Otherwise a task that has all its work done by new ones would have what it likes. What such a
- *   task is owed is lost. So this is rough: it is as if all new ones were of one family, and an end that leaves less behind than the one
- *   before, or comes while V is further on because one in debt is there, hides what was had. A hog beside families of short-lived tasks
- *   has mostly more than its share, and where weights are mixed may have far less.
+ * - In the paper V moves when a task leaves that owes or is owed, as if that were spread over the others. Here V mostly stays where it is, and
+ *   what is owed to those who are there in all, beyond what they owe, is noted: the carry. New ones begin at V. So when one that ends has had
+ *   more than its share, the others, now owed that much, come before new ones; and when it was owed something, new ones come before the
+ *   others. Otherwise a task that has all its work done by new ones would have what it likes, or next to nothing. The same holds for what a
+ *   task is owed that goes away to come back. (Or V would move ahead by it while many share it, and back for the few that are there then: a
+ *   hog beside a tree of tasks got a tenth of its share.) Not for a debt that one goes away with: V steps back for that, and ahead when it
+ *   comes back in time.
+ *   The carry is at most 4 quanta of service either way, so a new one waits that long for it at most; what is beyond that moves V, as in the
+ *   paper. It is gone when the queue is empty. While no new one has come in place of one that has ended, a debt is paid off by V going on, as
+ *   above: or one that makes a short-lived task now and then would have the next ones wait, although they need less than their share. One that
+ *   wakes up is not made to wait by what new ones are to wait for: it is due earlier by it, and has no more CPU.
+ *   Rejected: new ones that begin with what the last one that ended has had too much (they are out of order then, and the debt of a light
+ *   task takes a heavy one's request); new ones ahead of a V without the carry (a heavy maker hides all).
+ *   It is not exact where a new task comes long after the last reading of the clock: it counts as there since then. A hog beside a
+ *   row of tasks each of which makes the next at its end has down to little more than half of its share.
  * - At most 16 quanta are charged at once. A longer span is mostly one in which nobody ran: the process was stopped, or the
  *   machine. Who happened to be running would have to wait until all others had had as much.
  * - A task that yields is not picked next when another one is ready, eligible or not: it may be waiting for
@@ -52,7 +62,8 @@
  * Numbers: virtual time is in units of 2^-20 ns at weight 1, so that one nanosecond counts at the greatest
  * weight too. It is compared by differences and may wrap. A quantum, a span and a debt count at most LONGEST,
  * thus differences stay below 2^62. base is near all v; sum and total are those of weight * (v - base) and
- * weight, the running task and one that yielded included.
+ * weight, the running task and one that yielded included, and sum contains the carry. That is in units of 2^-20 ns: 2^58 at most, and so
+ * V is no further than 2^58 from where it would be.
  *
  * The ready tasks are in three places. Those that come in order, neither v nor due before those of the last one,
  * wait in line: there the first one is both the first due and eligible if any is, so nothing is searched. That
@@ -68,6 +79,7 @@
 #define UNIT    20                              /* bits */
 #define LONGEST (INT64_C(1) << 36)              /* ns: about a minute */
 #define QUANTA_AT_ONCE 16
+#define CARRY_QUANTA 4
 #define FAR     (INT64_C(1) << 40)              /* base follows when it is further than this from v */
 #define DEPTH   64                              /* an AVL tree of 2^32 nodes is not deeper than 46 */
 
@@ -87,14 +99,15 @@ struct node {
 } __attribute__((may_alias));
 
 /*
- * The same while the task is away, instead of the first fields: its lag; or, when it has had more than its share, the v
- * at which it left and the queue where that means something.
+ * The same while the task is away, instead of the first fields: its lag, and by how much less the carry is for that; or, when it has had
+ * more than its share, the v at which it left.
  */
 struct away {
-	const struct queue *debt_to;            /* only compared; NULL: lag counts */
+	const struct queue *from;               /* where held and v mean something; only compared, or NULL */
 	uint64_t idles;                         /* the queue's, then */
 	int64_t v;
-	int64_t lag;
+	int64_t lag;                            /* below 0: v counts */
+	int64_t held;
 } __attribute__((may_alias));
 
 _Static_assert(sizeof(struct node) <= sizeof(((struct stint_task *)0)->priv), "fits");
@@ -117,11 +130,13 @@ struct queue {
 	int64_t base;
 	int64_t total;
 	wide sum;
+	int64_t carry, most_carry;              /* what those who are active are owed in all, in service; the bound */
 	stint_ns quantum, least_request, least_turn, little, most;
 	int64_t usual;                          /* a quantum in virtual time, at the normal weight */
 	uint64_t idles;                         /* times that nobody was active any more */
-	int64_t ended_v;                        /* of the last one that ended and had had more than its share, */
-	uint64_t ended_idles;                   /* where it means something: one more than idles was then */
+	int64_t ended_v;                        /* V when the last one ended, or was looked at since, */
+	uint32_t ended_weight;                  /* and its weight; 0: a new one has taken its place */
+	bool made;                              /* while the running one runs, new ones have come */
 };
 
 static struct node *node_of(const struct stint_task *t)
@@ -565,16 +580,62 @@ static void count(struct queue *q, struct node *n)
 	q->total += n->weight;
 }
 
-/* It is not active any more. */
-static void leave(struct queue *q, struct node *n)
+/* It is not active any more. Of what was owed to the others in all, @less is not. */
+static inline void leave(struct queue *q, struct node *n, int64_t less)
 {
-	q->sum -= (wide)ahead(n->v, q->base) * n->weight;
+	q->sum -= (wide)ahead(n->v, q->base) * n->weight + less;
+	q->carry -= less;
 	q->total -= n->weight;
 	if (!q->total) {
 		q->base = n->v;
 		q->sum = 0;
+		q->carry = 0;
 		q->idles++;
 	}
+}
+
+/* @carry as far as there may be one */
+static inline int64_t bounded(const struct queue *q, wide carry)
+{
+	if (__builtin_expect(carry > q->most_carry, 0))
+		return q->most_carry;
+	if (__builtin_expect(carry < -q->most_carry, 0))
+		return -q->most_carry;
+	return (int64_t)carry;
+}
+
+/* What those who are active are owed in all is @carry from now on: V goes with it. */
+static void set_carry(struct queue *q, int64_t carry)
+{
+	q->sum += carry - q->carry;
+	q->carry = carry;
+}
+
+/* It leaves with that lag, and V stays where it is. By how much less the carry is then. */
+static inline int64_t leave_holding(struct queue *q, struct node *n, int64_t lag)
+{
+	int64_t less = q->carry - bounded(q, q->carry - (wide)lag * n->weight);
+
+	leave(q, n, less);
+	return less;
+}
+
+static __attribute__((noinline)) void pay_off(struct queue *q)
+{
+	int64_t v = average(q);
+	wide paid = (wide)ahead(v, q->ended_v) * q->ended_weight;
+
+	if (paid <= 0)
+		return;
+	q->ended_v = v;
+	set_carry(q, paid < q->carry ? q->carry - (int64_t)paid : 0);
+}
+
+/* The debt of the last one that ended is paid off as far as V has gone on. */
+static inline void settle(struct queue *q)
+{
+	if (q->carry > 0 && q->ended_weight)
+		pay_off(q);
 }
 
 /* its lag as far as it is kept */
@@ -588,35 +649,33 @@ static int64_t owed(const struct queue *q, const struct node *n)
 	return lag > most ? most : lag < -most ? -most : lag;
 }
 
-static void go_away(struct queue *q, struct node *n, int64_t lag)
+static void go_away_lagging(struct queue *q, struct node *n, int64_t lag)
 {
-	leave(q, n);
-	*(struct away *)n = (struct away){ .lag = lag };
+	uint64_t idles = q->idles;
+	int64_t held = 0;
+	struct away *a = (struct away *)n;
+
+	if (lag)
+		held = leave_holding(q, n, lag);
+	else
+		leave(q, n, 0);
+	a->from = q;
+	a->idles = idles;
+	a->lag = lag;
+	a->held = held;
 }
 
 /* As if it stayed and were not picked: when V has come to @v, or the queue has been empty, the debt is paid. */
 static void go_away_in_debt(struct queue *q, struct node *n, int64_t v)
 {
+	struct away *a = (struct away *)n;
 	uint64_t idles = q->idles;
 
-	leave(q, n);
-	*(struct away *)n = (struct away){ .debt_to = q, .idles = idles, .v = v };
-}
-
-/*
- * The v with which @n becomes active so that it has that lag. It moves V; so it starts as much further back as makes
- * its lag right when it is counted.
- */
-static int64_t start(const struct queue *q, const struct node *n, int64_t lag)
-{
-	int64_t v;
-
-	if (!q->total)
-		return q->base;
-	v = plus(average(q), -lag);
-	if (!lag)
-		return v;
-	return plus(v, -(q->total == n->weight ? lag : lag * (int64_t)n->weight / q->total));
+	leave(q, n, 0);
+	a->from = q;
+	a->idles = idles;
+	a->v = v;
+	a->lag = -1;
 }
 
 /* The weight is that of now; whether it is the one with which the task left. */
@@ -628,12 +687,31 @@ static bool same_weight(struct node *n, unsigned weight)
 	return n->weight == before;
 }
 
-static void enter(struct queue *q, struct node *n, int64_t v)
+/* It becomes active with that v, and is due that much earlier than others would be. */
+static void enter(struct queue *q, struct node *n, int64_t v, int64_t early)
 {
 	n->v = v;
 	count(q, n);
 	ask(n);
+	n->due = plus(n->due, -early);
 	put(q, n);
+}
+
+/*
+ * ...or with that lag, of which @held has been taken out of the carry when it left. For the rest V moves when it is counted; so it starts as
+ * much further back as makes its lag right then.
+ */
+static void enter_lagging(struct queue *q, struct node *n, int64_t lag, int64_t held, int64_t early)
+{
+	int64_t rest = lag * (int64_t)n->weight - held;
+
+	if (!q->total) {
+		enter(q, n, q->base, 0);
+		return;
+	}
+	enter(q, n, plus(average(q), -(rest ? lag + rest / q->total : lag)), early);
+	if (held)
+		set_carry(q, bounded(q, (wide)q->carry + held));
 }
 
 /* ------------------------------------------------------------------------------------------- operations */
@@ -644,22 +722,12 @@ static int init(void *rq, stint_ns quantum)
 
 	q->quantum = quantum < LONGEST ? quantum : LONGEST;
 	q->least_request = q->quantum / 64 ? q->quantum / 64 : 1;
+	q->most_carry = (q->quantum * CARRY_QUANTA) << UNIT;
 	q->usual = virtual_span(q->quantum, STINT_WEIGHT_NORMAL);
 	q->least_turn = q->quantum / 16 ? q->quantum / 16 : 1;
 	q->little = q->quantum / 2;
 	q->most = q->quantum < LONGEST / QUANTA_AT_ONCE ? q->quantum * QUANTA_AT_ONCE : LONGEST;
 	return 0;
-}
-
-/* The v at which a new one starts: V, or where the last one ended that had had more than its share, at most one request further on */
-static int64_t start_new(const struct queue *q, const struct node *n)
-{
-	int64_t v = start(q, n, 0), most;
-
-	if (q->ended_idles != q->idles + 1 || ahead(q->ended_v, v) <= 0)
-		return v;
-	most = virtual_span(n->request, n->weight);
-	return ahead(q->ended_v, v) < most ? q->ended_v : plus(v, most);
 }
 
 /* new, or from another queue with its lag */
@@ -675,12 +743,15 @@ static void attach(void *rq, struct stint_task *t, stint_ns now)
 	if (!same_weight(n, t->weight))
 		lag = 0;                        /* it is new, or what was counted was in another weight */
 	if (n->known) {
-		enter(q, n, start(q, n, lag));
+		enter_lagging(q, n, lag, 0, 0);
 		return;
 	}
 	n->known = true;
 	n->request = q->quantum / 8 ? q->quantum / 8 : 1;
-	enter(q, n, start_new(q, n));
+	settle(q);
+	q->ended_weight = 0;
+	q->made = true;
+	enter(q, n, average(q), 0);
 }
 
 /* A parent that owes for making its parts, with v not yet due, comes before others' that have not begun: v as long as it is ready */
@@ -704,23 +775,39 @@ static void pay_back(struct queue *q, struct node *n)
 	n->loan = 0;
 }
 
+/*
+ * How much earlier, in virtual time, one that wakes up is due than it would be. It is for new ones to wait until the others have got what they
+ * are owed for those that have ended.
+ */
+static int64_t headstart(struct queue *q)
+{
+	if (q->carry <= 0 || !(q->running || q->line.first || q->root))
+		return 0;                       /* there is nobody whom it helps: a shortcut */
+	settle(q);
+	return q->carry / q->total;
+}
+
 static void wakeup(void *rq, struct stint_task *t, stint_ns now)
 {
 	struct queue *q = rq;
 	struct node *n = node_of(t);
 	const struct away *a = (struct away *)n;
 	bool same = same_weight(n, t->weight);
-	int64_t v;
+	int64_t early;
 
 	charge(q, now);
-	if (same && !a->debt_to)
-		v = start(q, n, a->lag);
-	else if (same && a->debt_to == q && a->idles == q->idles && !eligible(q, a->v))
-		v = lend(q, n, a->v);
-	else
-		v = start(q, n, 0);
 	n->request = q->least_request;
-	enter(q, n, v);
+	if (!q->total) {
+		enter(q, n, q->base, 0);
+		return;
+	}
+	early = headstart(q);
+	if (same && a->lag > 0)
+		enter_lagging(q, n, a->lag, a->from == q && a->idles == q->idles ? a->held : 0, early);
+	else if (same && a->lag < 0 && a->from == q && a->idles == q->idles && !eligible(q, a->v))
+		enter(q, n, lend(q, n, a->v), early);
+	else
+		enter(q, n, average(q), early);
 }
 
 static struct stint_task *pick_next(void *rq, stint_ns now)
@@ -741,6 +828,8 @@ static struct stint_task *pick_next(void *rq, stint_ns now)
 		return NULL;
 	pay_back(q, n);
 	n->begun = true;
+	if (__builtin_expect(q->made, 0))
+		q->made = false;
 	return task_of(n);
 }
 
@@ -808,7 +897,7 @@ static void block(void *rq, struct stint_task *t, stint_ns now)
 		n->in_row = false;
 	v = n->v;
 	if (eligible(q, v)) {
-		go_away(q, n, owed(q, n));
+		go_away_lagging(q, n, owed(q, n));
 	} else {
 		if (!eligible(q, plus(v, -most)))
 			v = plus(average(q), most);     /* one request of debt is kept */
@@ -823,11 +912,14 @@ static void done(void *rq, struct stint_task *t, stint_ns now)
 
 	charge(q, now);
 	q->running = NULL;
-	if (!eligible(q, n->v)) {
-		q->ended_v = n->v;
-		q->ended_idles = q->idles + 1;
+	if (!q->line.first && !q->root) {       /* nobody but new ones is there, to whom nothing is owed: a shortcut */
+		leave(q, n, 0);
+		return;
 	}
-	leave(q, n);
+	settle(q);
+	q->ended_v = average(q);
+	q->ended_weight = q->made || q->fresh.first ? 0 : n->weight;
+	leave_holding(q, n, ahead(q->ended_v, n->v));
 }
 
 static bool preempts(void *rq, const struct stint_task *woken, const struct stint_task *running, stint_ns now)
@@ -844,6 +936,7 @@ static struct stint_task *balance(void *rq, stint_ns now)
 {
 	struct queue *q = rq;
 	struct node *n;
+	int64_t lag;
 
 	charge(q, now);
 	n = take(q, now, false);
@@ -854,7 +947,9 @@ static struct stint_task *balance(void *rq, stint_ns now)
 	if (!n)
 		return NULL;
 	pay_back(q, n);
-	go_away(q, n, owed(q, n));
+	lag = owed(q, n);
+	leave(q, n, 0);
+	*(struct away *)n = (struct away){ .lag = lag };
 	return task_of(n);
 }
 

@@ -177,7 +177,8 @@ static void follow(void *arg, const struct sim_stretch *s)
 
 /*
  * No task is ever further from its share than one request, here a quantum, and the eighth that a new one may start late. The
- * proof of that is for tasks that end with nothing owed; where others end, what they leave behind comes on top.
+ * proof of that is for tasks that end with nothing owed; where others end, what they leave behind comes on top, and here it is not spread at
+ * once.
  */
 static void fair_bound(const char *workload, double quanta)
 {
@@ -209,7 +210,7 @@ static void fair_random_bound(void)
 			used += (size_t)snprintf(text + used, sizeof(text) - used, "%lluns\n",
 			                         (unsigned long long)(1 + rng_below(&rng, STINT_MS(200))));
 	}
-	fair_bound(text, ends ? 1.25 : 1);
+	fair_bound(text, ends ? 3 : 1);
 }
 
 static void fair_shares(void)

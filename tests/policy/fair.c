@@ -2,7 +2,7 @@
  * fair.c - the inside of the fair policy: the tree, the sums, and that the pick is exact
  *
  * Compiled together with sched/fair.c. After each operation line and tree are walked: ordered, balanced, each
- * node's least v right; V's sums are computed anew; and each pick is compared with a look at all nodes.
+ * node's least v right; V's sums are computed anew, and contain the carry; and each pick is compared with a look at all nodes.
  */
 #include "../test.h"
 
@@ -92,7 +92,8 @@ static void check_tree(void)
 	if (q.running)
 		add(&s, q.running);
 	CHECK_INT(s.total, ==, q.total);
-	CHECK(s.sum == q.sum);
+	CHECK(s.sum + q.carry == q.sum);
+	CHECK(q.carry <= q.most_carry && q.carry >= -q.most_carry && (q.total || !q.carry));
 }
 
 /* The one of the fresh in line whose turn it is among them; NULL: there is none. */
@@ -457,6 +458,78 @@ static void yields_are_not_saved(void)
 	CHECK_INT(ran, <=, STINT_MS(4));
 }
 
+/*
+ * A hog beside threads that run for @span each, one after the other: each makes the next; or with @maker one of that weight makes one and
+ * waits for its end. How much of 1000 parts of two seconds the hog gets.
+ */
+static int64_t hog_gets(unsigned hog, unsigned maker, unsigned weight, stint_ns span, stint_ns quantum)
+{
+	stint_ns ran = 0, turn_ns;
+	unsigned next = 2;
+	struct stint_task *t;
+
+	memset(&q, 0, sizeof(q));
+	memset(tasks, 0, sizeof(tasks));
+	now = 0;
+	CHECK_INT(init(&q, quantum), ==, 0);
+	tasks[0].weight = hog;
+	tasks[1].weight = maker ? maker : weight;
+	attach(&q, &tasks[0], now);
+	attach(&q, &tasks[1], now);
+	while (now < STINT_S(2)) {
+		t = pick_next(&q, now);
+		CHECK(t);
+		if (t == &tasks[0]) {
+			for (turn_ns = slice(&q, t, now); turn_ns; turn_ns = tick(&q, t, now)) {
+				now += turn_ns;
+				ran += turn_ns;
+			}
+			preempt(&q, t, now);
+			continue;
+		}
+		now += t == &tasks[1] && maker ? 100 : span;
+		charge(&q, now);
+		if (t == &tasks[1] || !maker) {
+			next = 5 - next;
+			memset(&tasks[next], 0, sizeof(tasks[next]));
+			tasks[next].weight = weight;
+			attach(&q, &tasks[next], now);
+		}
+		if (t == &tasks[1] && maker) {
+			block(&q, t, now);
+			yield_to(&q, &tasks[next], now);
+			continue;
+		}
+		done(&q, t, now);
+		if (maker)
+			wakeup(&q, &tasks[1], now);
+	}
+	return ran * 1000 / now;
+}
+
+static void check_gets(int64_t parts, int64_t from, int64_t to)
+{
+	CHECK_INT(parts, >=, from);
+	CHECK_INT(parts, <=, to);
+}
+
+/* What one that ends was owed, or has had beyond its share, is not lost: others get theirs, and those that come after it theirs. */
+static void shares_beside_short_ones(void)
+{
+	static const stint_ns spans[] = { STINT_US(1), STINT_US(20), STINT_US(350) };
+
+	for (unsigned i = 0; i < 3; i++) {
+		check_gets(hog_gets(1024, 0, 128, spans[i], STINT_MS(1)), 870, 910);
+		check_gets(hog_gets(1024, 0, 1024, spans[i], STINT_MS(1)), 480, 520);
+		check_gets(hog_gets(128, 0, 1024, spans[i], STINT_MS(4)), 95, 125);
+		if (!i)
+			continue;               /* of those the maker needs a part that counts */
+		check_gets(hog_gets(128, 1048576, 128, spans[i], STINT_MS(4)), 480, 520);
+		check_gets(hog_gets(1024, 1024, 1024, spans[i], STINT_MS(1)), 480, 520);
+		check_gets(hog_gets(1024, 128, 128, spans[i], STINT_MS(1)), 870, 910);
+	}
+}
+
 #define CHILDREN 5
 static unsigned in_tree = TASKS;
 
@@ -680,6 +753,7 @@ int main(void)
 	stopped_for_long();
 	what_is_kept();
 	yields_are_not_saved();
+	shares_beside_short_ones();
 	depth_first();
 	eldest_first();
 	strangers_come_too();
