@@ -688,7 +688,7 @@ static bool same_weight(struct node *n, unsigned weight)
 }
 
 /* It becomes active with that v, and is due that much earlier than others would be. */
-static void enter(struct queue *q, struct node *n, int64_t v, int64_t early)
+static inline __attribute__((always_inline)) void enter(struct queue *q, struct node *n, int64_t v, int64_t early)
 {
 	n->v = v;
 	count(q, n);
