@@ -55,8 +55,9 @@ int busy_stop(int cancel)
 	void *result;
 
 	if (cancel)
-		pthread_cancel(thread);
-	stop = 1;
+		pthread_cancel(thread);         /* stop could end it first, between two cancellation points */
+	else
+		stop = 1;
 	return pthread_join(thread, &result) || (cancel && result != PTHREAD_CANCELED);
 }
 
