@@ -265,36 +265,36 @@ struct fixed_series {
 };
 
 #define SLOT  (80 * 1024)
-#define SLOTS 50                        /* in one mapping */
 #define GUARD (4 * 4096)
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
 #endif
 
-/* What a new stack costs whoever makes it: a guard, and two pages written to, the stack's first and one for the rest. ns each */
+/*
+ * What @n new stacks cost whoever makes them, all of them there at the end: guards, and two pages written to in each, the stack's first and one
+ * for the rest. ns each
+ */
 static double bare_stacks(unsigned long n)
 {
-	double span = 0, start;
-	unsigned long made;
+	size_t size = n * SLOT;
+	unsigned long made = 0;
+	double start, span;
+	char *area = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	for (made = 0; made < n; made += SLOTS) {
-		char *area = mmap(NULL, SLOTS * SLOT, PROT_READ | PROT_WRITE,
-				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-		if (area == MAP_FAILED)
-			return NAN;
-		madvise(area, SLOTS * SLOT, MADV_NOHUGEPAGE);
-		start = now_ns();
-		for (char *slot = area; slot < area + SLOTS * SLOT; slot += SLOT) {
-			if (madvise(slot, GUARD, MADV_GUARD_INSTALL))
-				mprotect(slot, GUARD, PROT_NONE);
-			*(volatile char *)(slot + SLOT - 1) = 1;
-			*(volatile char *)(slot + SLOT - 4097) = 1;
-		}
-		span += now_ns() - start;
-		munmap(area, SLOTS * SLOT);
+	if (area == MAP_FAILED)
+		return NAN;
+	madvise(area, size, MADV_NOHUGEPAGE);
+	start = now_ns();
+	for (char *slot = area; slot < area + size; slot += SLOT) {
+		if (madvise(slot, GUARD, MADV_GUARD_INSTALL) && mprotect(slot, GUARD, PROT_NONE))
+			break;          /* too many mappings */
+		made++;
+		*(volatile char *)(slot + SLOT - 1) = 1;
+		*(volatile char *)(slot + SLOT - 4097) = 1;
 	}
-	return span / (double)made;
+	span = now_ns() - start;
+	munmap(area, size);
+	return made ? span / (double)made : NAN;
 }
 
 static int run_fixed(const struct fixed *f, const struct peer *peer, struct fixed_series *out, size_t i)
