@@ -28,10 +28,10 @@
  * - While a task is away its lag is kept, at most one request. A debt is paid off by V going on, as if it had
  *   stayed and not been picked; it is gone when the queue was empty in the meantime, or the task wakes up in
  *   another queue.
- * - Of new tasks, which all ask for the same, the first to come is the first to run, although V may have stepped back meanwhile
- *   because one left that had had more than its share; so none has to be searched for. But while somebody waits for the end
- *   of one that has not begun (yield_to), or has waited for it and given up, the last to come is the first. That is how a tree of tasks
- *   that wait for each other is done depth first, few begun at once; the other way all leaves have their stacks, and a tree of 111 110
+ * - Of new tasks, which all ask for the same, the first to come is the first to run, so none has to be searched for; unless V has stepped
+ *   back meanwhile, because one left that had had more than its share, so that they may not run and later ones may. But while somebody
+ *   waits for the end of one that has not begun (yield_to), or has waited for it and given up, the last to come is the first. That is how
+ *   a tree of tasks that wait for each other is done depth first, few begun at once; the other way all leaves have their stacks, and a tree of 111 110
  *   took 60 times as long. After a quantum of that the eldest come all the same, for another: strangers to the tree would wait as long as
  *   it takes, or another tree would, and V, held back by them, would let no hog run either. But one that then waits for parts of its own
  *   ends the row, or those of a large tree would all be begun. (To have the eldest come when it is due would not do: V stands still where
@@ -67,12 +67,13 @@
  *
  * The ready tasks are in three places. Those that come in order, neither v nor due before those of the last one,
  * wait in line: there the first one is both the first due and eligible if any is, so nothing is searched. That
- * is where tasks of the same weight are that compute, or that yield. Long requests of light tasks are kept out,
- * or one would stand at the end of the line for long, and nobody could join it. New ones have a line of their own, and stand
- * there in the order in which they came if they are not more than their request out of order. All others are in an AVL tree
+ * is where tasks of the same weight are that compute, or that yield. Long requests of light tasks are
+ * kept out, or one would stand at the end of the line for long, and nobody could join it. New ones that ask for the same have a line of their
+ * own, and stand there in the order in which they came. All others are in an AVL tree
  * by due time, in which each node knows the least v below it; so the first eligible one is found in one way
  * down. Rejected: a tree by v (the way is as long, and most insertions go into the middle); two heaps (V can
- * step back when tasks come, then they are churned).
+ * step back when tasks come, then they are churned); new ones into the tree while V is behind that of the last in line (it may stay there for
+ * long, a tree of tasks is then done breadth first, and two workers took as long for it as one).
  */
 #include <stint/sched.h>
 
@@ -80,6 +81,7 @@
 #define LONGEST (INT64_C(1) << 36)              /* ns: about a minute */
 #define QUANTA_AT_ONCE 16
 #define CARRY_QUANTA 4
+#define STEP_ASIDE 4                            /* of the fresh, at a time */
 #define FAR     (INT64_C(1) << 40)              /* base follows when it is further than this from v */
 #define DEPTH   64                              /* an AVL tree of 2^32 nodes is not deeper than 46 */
 
@@ -122,7 +124,6 @@ struct queue {
 	struct node *root;                      /* of the tree */
 	unsigned awaited;                       /* of the fresh in line */
 	bool row_leaver;                        /* who has blocked last was in_row */
-	int64_t fresh_v, fresh_due;             /* the latest in that line; valid while it is not empty */
 	struct node *running;
 	struct node *yielded;                   /* until the next pick */
 	stint_ns since;                         /* the running one is charged up to here */
@@ -447,34 +448,46 @@ static bool fits_line(const struct line *line, const struct node *n)
 	return !line->first || (ahead(n->due, line->last->due) >= 0 && ahead(n->v, line->last->v) >= 0);
 }
 
-/* no further out of order than its request */
-static bool fits_fresh(const struct queue *q, const struct node *n)
+/* asks for the same as those there */
+static bool fits_fresh(const struct line *line, const struct node *n)
 {
-	int64_t early = ahead(n->v, n->due);
-
-	return !q->fresh.first || (ahead(n->due, q->fresh_due) >= early && ahead(n->v, q->fresh_v) >= early);
-}
-
-static void append_fresh(struct queue *q, struct node *n)
-{
-	if (!q->fresh.first || ahead(n->due, q->fresh_due) > 0)
-		q->fresh_due = n->due;
-	if (!q->fresh.first || ahead(n->v, q->fresh_v) > 0)
-		q->fresh_v = n->v;
-	n->awaited = n->in_row = false;
-	append(&q->fresh, n);
+	return !line->first || ahead(n->due, n->v) == ahead(line->last->due, line->last->v);
 }
 
 static void put(struct queue *q, struct node *n)
 {
 	bool usual = ahead(n->due, n->v) <= q->usual;
 
-	if (usual && n->begun && fits_line(&q->line, n))
-		append(&q->line, n);
-	else if (usual && !n->begun && fits_fresh(q, n))
-		append_fresh(q, n);
-	else
+	if (!usual) {
 		insert(q, n);
+	} else if (n->begun) {
+		if (fits_line(&q->line, n))
+			append(&q->line, n);
+		else
+			insert(q, n);
+	} else if (fits_fresh(&q->fresh, n)) {
+		n->awaited = n->in_row = false;
+		append(&q->fresh, n);
+	} else {
+		insert(q, n);
+	}
+}
+
+/*
+ * The first of the fresh in line; there is one. V may have stepped back since it came, and the last ones may run, but it may not: then it and
+ * others like it go into the tree. A few at a time, each but once.
+ */
+static struct node *eldest(struct queue *q)
+{
+	struct node *n = q->fresh.first;
+
+	for (int i = 0; i < STEP_ASIDE && n != q->fresh.last && !eligible(q, n->v) && eligible(q, q->fresh.last->v); i++) {
+		q->fresh.first = n->left;
+		q->awaited -= n->awaited;
+		insert(q, n);
+		n = q->fresh.first;
+	}
+	return n;
 }
 
 static void take_eldest(struct queue *q, stint_ns now)
@@ -522,7 +535,7 @@ static bool comes_before_fresh(const struct queue *q, const struct node *a, cons
 /* Where there are fresh ones in line. Of them only the eldest is looked at, or only the youngest. */
 static __attribute__((noinline)) struct node *take_among_fresh(struct queue *q, stint_ns now, bool youngest)
 {
-	struct node **path[DEPTH], *n = youngest ? q->fresh.last : q->fresh.first;
+	struct node **path[DEPTH], *n = youngest ? q->fresh.last : eldest(q);
 	bool fresh = !q->line.first || !comes_before_fresh(q, q->line.first, n);
 	int depth = 0;
 
@@ -567,7 +580,7 @@ static bool someone_due(struct queue *q, int64_t due)
 /* ...or of all that are ready */
 static bool anyone_due(struct queue *q, int64_t due)
 {
-	const struct node *n = q->fresh.first;
+	const struct node *n = q->fresh.first ? eldest(q) : NULL;
 
 	return (n && eligible(q, n->v) && ahead(n->due, due) <= 0) || someone_due(q, due);
 }

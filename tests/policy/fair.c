@@ -59,7 +59,6 @@ static void check_tree(void)
 	const struct node *last = NULL;
 	struct sums s = { 0 };
 	unsigned ready = 0, awaited = 0;
-	int64_t latest = 0;
 
 	walk(q.root, &s, &last);
 	for (const struct node *n = q.line.first; n; n = n->left) {
@@ -74,10 +73,7 @@ static void check_tree(void)
 		add(&s, n);
 		awaited += n->awaited;
 		CHECK(!n->begun && !n->height);
-		CHECK(ahead(n->v, q.fresh_v) <= 0 && ahead(n->due, q.fresh_due) <= 0);
-		if (n == q.fresh.first || ahead(n->v, latest) > 0)
-			latest = n->v;
-		CHECK(ahead(latest, n->v) <= ahead(n->due, n->v));
+		CHECK(ahead(n->due, n->v) == ahead(q.fresh.first->due, q.fresh.first->v));
 		if (n->left)
 			CHECK(n->left->right == n);
 		else
@@ -96,12 +92,20 @@ static void check_tree(void)
 	CHECK(q.carry <= q.most_carry && q.carry >= -q.most_carry && (q.total || !q.carry));
 }
 
-/* The one of the fresh in line whose turn it is among them; NULL: there is none. */
-static const struct node *first_fresh(void)
+/* The one of the fresh in line whose turn it is among them, NULL: there is none; those that step aside are not in line any more. */
+static const struct node *first_fresh(bool in_line[])
 {
-	if (!q.fresh.first)
+	struct node *n = q.fresh.first;
+
+	if (!n)
 		return NULL;
-	return q.awaited && now - q.patient_since < q.quantum ? q.fresh.last : q.fresh.first;
+	if (q.awaited && now - q.patient_since < q.quantum)
+		return q.fresh.last;
+	for (int i = 0; i < STEP_ASIDE && n != q.fresh.last && !eligible(&q, n->v) && eligible(&q, q.fresh.last->v); i++) {
+		in_line[task_of(n) - tasks] = false;
+		n = n->left;
+	}
+	return n;
 }
 
 /*
@@ -131,7 +135,7 @@ static bool is_best(const struct node *chosen, const struct queue *then, const s
 
 static void pick(void)
 {
-	const struct node *fresh = first_fresh();
+	const struct node *fresh;
 	bool in_line[TASKS] = { false };
 	int64_t v_then[TASKS];
 	struct queue before = q;
@@ -142,6 +146,7 @@ static void pick(void)
 
 	for (const struct node *n = q.fresh.first; n; n = n->left)
 		in_line[task_of((struct node *)n) - tasks] = true;
+	fresh = first_fresh(in_line);
 	t = pick_next(&q, now);
 	if (!t) {
 		CHECK(!before.root && !before.line.first && !before.fresh.first && !before.yielded);
@@ -531,6 +536,13 @@ static void shares_beside_short_ones(void)
 }
 
 #define CHILDREN 5
+static void make(unsigned i)
+{
+	memset(&tasks[i], 0, sizeof(tasks[i]));
+	tasks[i].weight = STINT_WEIGHT_NORMAL;
+	attach(&q, &tasks[i], now);
+}
+
 static unsigned in_tree = TASKS;
 
 /* The running one, number @i of a tree, makes its children, and waits for the eldest first; @stack: those that are to come, last in first out */
@@ -539,9 +551,7 @@ static unsigned grow(unsigned i, unsigned stack[], unsigned depth)
 	unsigned first = CHILDREN * i + 1;
 
 	for (unsigned c = first; c < first + CHILDREN && c < in_tree; c++) {
-		memset(&tasks[c], 0, sizeof(tasks[c]));
-		tasks[c].weight = STINT_WEIGHT_NORMAL;
-		attach(&q, &tasks[c], now);
+		make(c);
 		stack[depth++] = c;
 	}
 	now += STINT_US(1);
@@ -559,17 +569,12 @@ static unsigned grow(unsigned i, unsigned stack[], unsigned depth)
 static void begin_tree(unsigned stack[], unsigned *depth)
 {
 	memset(&q, 0, sizeof(q));
-	memset(&tasks[0], 0, sizeof(tasks[0]));
-	tasks[0].weight = STINT_WEIGHT_NORMAL;
 	now = STINT_S(1);
 	CHECK_INT(init(&q, STINT_MS(1)), ==, 0);
-	attach(&q, &tasks[0], now);
+	make(0);
 	CHECK(pick_next(&q, now) == &tasks[0]);
-	for (unsigned i = in_tree; i < TASKS; i++) {
-		memset(&tasks[i], 0, sizeof(tasks[i]));
-		tasks[i].weight = STINT_WEIGHT_NORMAL;
-		attach(&q, &tasks[i], now);
-	}
+	for (unsigned i = in_tree; i < TASKS; i++)
+		make(i);
 	*depth = grow(0, stack, 0);
 }
 
@@ -629,6 +634,47 @@ static void eldest_first(void)
 	then_comes(STINT_US(1), stack[10]);
 	CHECK(balance(&q, now) == &tasks[stack[4]]);    /* an idle worker gets the eldest */
 	then_comes(STINT_US(1), stack[9]);
+}
+
+/* the next one is number @i, and ends at once */
+static void comes_and_ends(unsigned i)
+{
+	pick();
+	CHECK(q.running == node_of(&tasks[i]));
+	done(&q, &tasks[i], now);
+	check_tree();
+}
+
+/*
+ * V steps back because one blocks that has had half a quantum too much. New ones that come then stand in line all the same, behind those that
+ * were there, and run before them. @awaited: somebody waits for the last one, so that comes first.
+ */
+static void after_a_step_back(bool awaited)
+{
+	memset(ready_now, 0, sizeof(ready_now));
+	begin_with_two();
+	ready_now[1] = true;
+	now += STINT_MS(1);
+	for (unsigned i = 2; i < 4; i++, ready_now[i - 1] = true)
+		make(i);
+	block(&q, &tasks[0], now);
+	pick();
+	CHECK(q.running == node_of(&tasks[1]));
+	for (unsigned i = 4; i < 7; i++, ready_now[i - 1] = true)
+		make(i);
+	CHECK(q.fresh.first == node_of(&tasks[2]) && q.fresh.last == node_of(&tasks[6]));
+	if (awaited)
+		yield_to(&q, &tasks[6], now);
+	done(&q, &tasks[1], now);
+	if (awaited)
+		comes_and_ends(6);
+	comes_and_ends(4);
+	comes_and_ends(5);
+	if (!awaited)
+		comes_and_ends(6);
+	comes_and_ends(2);
+	comes_and_ends(3);
+	CHECK(!pick_next(&q, now));
 }
 
 /* Others that are new and short are done long before a tree of tasks is, which takes 15 quanta here. */
@@ -756,6 +802,8 @@ int main(void)
 	shares_beside_short_ones();
 	depth_first();
 	eldest_first();
+	after_a_step_back(false);
+	after_a_step_back(true);
 	strangers_come_too();
 	small_debts();
 	nothing_is_had_by_ending();
