@@ -65,9 +65,9 @@
  * weight, the running task and one that yielded included, and sum contains the carry. That is in units of 2^-20 ns: 2^58 at most, and so
  * V is no further than 2^58 from where it would be.
  *
- * The ready tasks are in three places. Those that come in order, neither v nor due before those of the last one,
+ * The ready tasks are in three places. Those that come in order, neither v nor due before those of the last one, or after those of the first,
  * wait in line: there the first one is both the first due and eligible if any is, so nothing is searched. That
- * is where tasks of the same weight are that compute, or that yield. Long requests of light tasks are
+ * is where tasks of the same weight are that compute, or that yield, or that sleep beside one that computes. Long requests of light tasks are
  * kept out, or one would stand at the end of the line for long, and nobody could join it. New ones that ask for the same have a line of their
  * own, and stand there in the order in which they came. All others are in an AVL tree
  * by due time, in which each node knows the least v below it; so the first eligible one is found in one way
@@ -448,6 +448,19 @@ static bool fits_line(const struct line *line, const struct node *n)
 	return !line->first || (ahead(n->due, line->last->due) >= 0 && ahead(n->v, line->last->v) >= 0);
 }
 
+static bool fits_front(const struct line *line, const struct node *n)
+{
+	return ahead(n->due, line->first->due) < 0 && ahead(n->v, line->first->v) <= 0;
+}
+
+static void prepend(struct line *line, struct node *n)
+{
+	n->left = line->first;
+	n->height = 0;
+	line->first->right = n;
+	line->first = n;
+}
+
 /* asks for the same as those there */
 static bool fits_fresh(const struct line *line, const struct node *n)
 {
@@ -463,6 +476,8 @@ static void put(struct queue *q, struct node *n)
 	} else if (n->begun) {
 		if (fits_line(&q->line, n))
 			append(&q->line, n);
+		else if (fits_front(&q->line, n))
+			prepend(&q->line, n);
 		else
 			insert(q, n);
 	} else if (fits_fresh(&q->fresh, n)) {
