@@ -783,17 +783,14 @@ static void attach(void *rq, struct stint_task *t, stint_ns now)
 }
 
 /* A parent that owes for making its parts, with v not yet due, comes before others' that have not begun: v as long as it is ready */
-static int64_t lend(const struct queue *q, struct node *n, int64_t v)
+static int64_t lend(const struct queue *q, struct node *n, int64_t v, int64_t average)
 {
-	int64_t debt;
+	int64_t debt = ahead(v, average);
 
-	if (!q->fresh.first)
-		return v;
-	debt = ahead(v, average(q));
-	if (debt > virtual_span(q->least_request, n->weight))
+	if (!q->fresh.first || debt > virtual_span(q->least_request, n->weight))
 		return v;
 	n->loan = debt;
-	return plus(v, -debt);
+	return average;
 }
 
 static void pay_back(struct queue *q, struct node *n)
@@ -820,8 +817,8 @@ static void wakeup(void *rq, struct stint_task *t, stint_ns now)
 	struct queue *q = rq;
 	struct node *n = node_of(t);
 	const struct away *a = (struct away *)n;
-	bool same = same_weight(n, t->weight);
-	int64_t early;
+	bool same = same_weight(n, t->weight), here = a->from == q && a->idles == q->idles;
+	int64_t early, v;
 
 	charge(q, now);
 	n->request = q->least_request;
@@ -830,12 +827,13 @@ static void wakeup(void *rq, struct stint_task *t, stint_ns now)
 		return;
 	}
 	early = headstart(q);
+	v = average(q);
 	if (same && a->lag > 0)
-		enter_lagging(q, n, a->lag, a->from == q && a->idles == q->idles ? a->held : 0, early);
-	else if (same && a->lag < 0 && a->from == q && a->idles == q->idles && !eligible(q, a->v))
-		enter(q, n, lend(q, n, a->v), early);
+		enter_lagging(q, n, a->lag, here ? a->held : 0, early);
+	else if (same && here && a->lag < 0 && ahead(a->v, v) > 0)
+		enter(q, n, lend(q, n, a->v, v), early);
 	else
-		enter(q, n, average(q), early);
+		enter(q, n, v, early);
 }
 
 static struct stint_task *pick_next(void *rq, stint_ns now)
