@@ -26,18 +26,19 @@ struct peer {
 	const char *policy;             /* ours: another one than the default, and not for all */
 	bool one_worker;                /* it knows no more */
 	bool trees_only;                /* it is measured in these, for which it is meant */
+	bool large_trees;               /* also where breadth first they would have a million threads at once */
 	unsigned long threads_most;     /* that it can have at once; 0: no limit met here */
 };
 
 static const struct peer all_peers[] = {
-	{ "peers/threads-stint", "stint", NULL, false, false, 0 },      /* ours is the first */
-	{ "peers/threads-stint", "stint, policy rr", "rr", false, false, 0 },
-	{ "peers/threads-stint", "stint, policy fifo", "fifo", false, false, 0 },
-	{ "peers/threads-stint", "stint, policy lifo", "lifo", false, true, 0 },
-	{ "peers/threads-nptl", "threads of libc", NULL, false, false, 30000 },
-	{ "peers/threads-go", "Go", NULL, false, false, 0 },
-	{ "peers/threads-boost", "Boost.Fiber", NULL, false, false, 0 },
-	{ "peers/threads-st", "State Threads", NULL, true, false, 0 },
+	{ "peers/threads-stint", "stint", NULL, false, false, true, 0 },        /* ours is the first */
+	{ "peers/threads-stint", "stint, policy rr", "rr", false, false, false, 0 },
+	{ "peers/threads-stint", "stint, policy fifo", "fifo", false, false, false, 0 },
+	{ "peers/threads-stint", "stint, policy lifo", "lifo", false, true, true, 0 },
+	{ "peers/threads-nptl", "threads of libc", NULL, false, false, false, 30000 },
+	{ "peers/threads-go", "Go", NULL, false, false, true, 0 },
+	{ "peers/threads-boost", "Boost.Fiber", NULL, false, false, false, 0 },
+	{ "peers/threads-st", "State Threads", NULL, true, false, false, 0 },
 };
 #define PEERS (sizeof(all_peers) / sizeof(*all_peers))
 
@@ -186,13 +187,13 @@ static size_t best_of_ours(const struct side *sides, const struct series *gain, 
  * Two sides for each library, with one worker and with two; three rows for each library's figures. The last side is what two workers
  * cannot do without.
  */
-static void report_tree(const struct subject *s, const char *measurement, const struct side *sides,
+static void report_tree(const struct subject *s, const char *title, const struct side *sides,
 			const struct series *series, size_t n)
 {
 	const char *notes[PEERS + 1] = { NULL };
 	struct side names[PEERS + 1];
 	struct series one[PEERS], two[PEERS + 1], gain[PEERS] = { 0 };
-	char what[64];
+	char what[96];
 	size_t i, j;
 
 	for (i = 0; i < n; i++) {
@@ -205,18 +206,18 @@ static void report_tree(const struct subject *s, const char *measurement, const 
 	}
 	names[n] = sides[2 * n];
 	two[n] = series[2 * n];
-	snprintf(what, sizeof(what), "%s, each thread, 1 worker", measurement);
+	snprintf(what, sizeof(what), "%s, each thread, 1 worker", title);
 	report_figures(s, what, "ns", (struct aim){ AIM_NONE, 0 }, names, one, notes, n);
-	snprintf(what, sizeof(what), "%s, each thread, 2 workers", measurement);
+	snprintf(what, sizeof(what), "%s, each thread, 2 workers", title);
 	report_figures(s, what, "ns", (struct aim){ AIM_NONE, 0 }, names, two, notes, n + 1);
-	snprintf(what, sizeof(what), "%s, 2 workers against 1", measurement);
+	snprintf(what, sizeof(what), "%s, 2 workers against 1", title);
 	notes[best_of_ours(names, gain, n)] = "the best of ours";
 	report_figures(s, what, "x", (struct aim){ AIM_AT_LEAST, 1.8 }, names, gain, notes, n);
 	for (i = 0; i < n; i++)
 		series_clear(&gain[i]);
 }
 
-static int tree(const struct subject *s, const char *measurement)
+static int tree(const struct subject *s, const char *title, const char *measurement, bool large)
 {
 	struct series series[2 * PEERS + 1] = { 0 };
 	struct setting settings[2 * PEERS];
@@ -226,7 +227,7 @@ static int tree(const struct subject *s, const char *measurement)
 	int error;
 
 	for (i = 0; i < peers_n; i++) {
-		if (peers[i]->one_worker)
+		if (peers[i]->one_worker || (large && !peers[i]->large_trees))
 			continue;
 		for (unsigned workers = 1; workers <= 2; workers++, n++) {
 			settings[n] = (struct setting){ peers[i], measurement, workers, run_ns, 0 };
@@ -236,7 +237,7 @@ static int tree(const struct subject *s, const char *measurement)
 	sides[n] = floor_line;
 	error = bench_turns(sides, series, n + 1, 0);
 	if (!error)
-		report_tree(s, measurement, sides, series, n / 2);
+		report_tree(s, title, sides, series, n / 2);
 	for (i = 0; i <= n; i++)
 		series_clear(&series[i]);
 	return error;
@@ -417,9 +418,13 @@ static int threads(const struct subject *s)
 		error = compare(s, "channel, there and back, 2 workers", "channel", 2,
 				(struct aim){ AIM_AT_MOST, 220 }, &floor_line);
 	if (!error)
-		error = tree(s, "skynet");
+		error = tree(s, "skynet", "skynet", false);
 	if (!error)
-		error = tree(s, "fib");
+		error = tree(s, "fib", "fib", false);
+	if (!error && !options.quick)
+		error = tree(s, "skynet, a million leaves", "skynet.large", true);
+	if (!error && !options.quick)
+		error = tree(s, "fib of 27", "fib.large", true);
 	if (!error)
 		error = sleeper(s);
 	return error ? error : blocked(s);

@@ -303,22 +303,32 @@ static void *skynet(void *arg)
 	return NULL;
 }
 
-static int run_skynet(const struct peer_run *run)
+static int skynets(const struct peer_run *run, const char *name, unsigned levels)
 {
-	unsigned long i, rounds = peer_rounds(run->n, peer_skynet_threads());
+	unsigned long i, threads = peer_skynet_threads(levels), rounds = peer_rounds(run->n, threads);
 	double start = peer_now();
 
 	for (i = 0; i < rounds; i++) {
-		struct node root = { PEER_SKYNET, 0, peer_skynet_leaves(), 0 };
+		struct node root = { levels, 0, peer_skynet_leaves(levels), 0 };
 
 		skynet(&root);
 		if (tree_error)
 			return (int)tree_error;
-		if (root.value != peer_skynet_value())
+		if (root.value != peer_skynet_value(levels))
 			return EPROTO;
 	}
-	peer_say("skynet", (peer_now() - start) / (double)(rounds * peer_skynet_threads()), "ns");
+	peer_say(name, (peer_now() - start) / (double)(rounds * threads), "ns");
 	return 0;
+}
+
+static int run_skynet(const struct peer_run *run)
+{
+	return skynets(run, "skynet", PEER_SKYNET);
+}
+
+static int run_skynet_large(const struct peer_run *run)
+{
+	return skynets(run, "skynet.large", PEER_SKYNET_LARGE);
 }
 
 static void *fib(void *arg)
@@ -338,21 +348,31 @@ static void *fib(void *arg)
 	return (void *)(second + (uintptr_t)lib_join(&thread));
 }
 
-static int run_fib(const struct peer_run *run)
+static int fibs(const struct peer_run *run, const char *name, unsigned k)
 {
-	unsigned long i, rounds = peer_rounds(run->n, peer_fib_threads());
+	unsigned long i, threads = peer_fib_threads(k), rounds = peer_rounds(run->n, threads);
 	double start = peer_now();
 
 	for (i = 0; i < rounds; i++) {
-		uintptr_t value = (uintptr_t)fib((void *)(uintptr_t)PEER_FIB);
+		uintptr_t value = (uintptr_t)fib((void *)(uintptr_t)k);
 
 		if (tree_error)
 			return (int)tree_error;
-		if (value != peer_fib_value())
+		if (value != peer_fib_value(k))
 			return EPROTO;
 	}
-	peer_say("fib", (peer_now() - start) / (double)(rounds * peer_fib_threads()), "ns");
+	peer_say(name, (peer_now() - start) / (double)(rounds * threads), "ns");
 	return 0;
+}
+
+static int run_fib(const struct peer_run *run)
+{
+	return fibs(run, "fib", PEER_FIB);
+}
+
+static int run_fib_large(const struct peer_run *run)
+{
+	return fibs(run, "fib.large", PEER_FIB_LARGE);
 }
 
 /* ---------------------------------------------------------------------------------------------------- */
@@ -369,11 +389,14 @@ MEASURE(channel)
 MEASURE(blocked)
 MEASURE(sleeper)
 MEASURE(skynet)
+MEASURE(skynet_large)
 MEASURE(fib)
+MEASURE(fib_large)
 #undef MEASURE
 
 const struct peer_measure peer_measures[] = {
 	{ "yield", measure_yield },     { "create", measure_create },   { "mutex", measure_mutex },
 	{ "channel", measure_channel }, { "blocked", measure_blocked }, { "sleeper", measure_sleeper },
-	{ "skynet", measure_skynet },   { "fib", measure_fib },         { NULL, NULL },
+	{ "skynet", measure_skynet },   { "skynet.large", measure_skynet_large },
+	{ "fib", measure_fib },         { "fib.large", measure_fib_large },             { NULL, NULL },
 };

@@ -77,48 +77,48 @@ unsigned long peer_rounds(unsigned long n, unsigned long threads)
 	return (n + threads - 1) / threads;
 }
 
-unsigned long peer_skynet_threads(void)
+unsigned long peer_skynet_threads(unsigned levels)
 {
 	unsigned long level = 1, all = 0;
-	int i;
 
-	for (i = 0; i < PEER_SKYNET; i++)
+	while (levels--)
 		all += level *= PEER_CHILDREN;
 	return all;
 }
 
-unsigned long peer_skynet_leaves(void)
+unsigned long peer_skynet_leaves(unsigned levels)
 {
 	unsigned long leaves = 1;
-	int i;
 
-	for (i = 0; i < PEER_SKYNET; i++)
+	while (levels--)
 		leaves *= PEER_CHILDREN;
 	return leaves;
 }
 
 /* Leaves are numbered from 0; a thread's value is the sum of the numbers of the leaves under it. */
-unsigned long peer_skynet_value(void)
+unsigned long peer_skynet_value(unsigned levels)
 {
-	unsigned long leaves = peer_skynet_leaves();
+	unsigned long leaves = peer_skynet_leaves(levels);
 
 	return leaves * (leaves - 1) / 2;
 }
 
-static unsigned long fib(unsigned k)
+unsigned long peer_fib_value(unsigned k)
 {
-	return k < 2 ? k : fib(k - 1) + fib(k - 2);
-}
+	unsigned long value = 0, next = 1, sum;
 
-unsigned long peer_fib_value(void)
-{
-	return fib(PEER_FIB);
+	while (k--) {
+		sum = value + next;
+		value = next;
+		next = sum;
+	}
+	return value;
 }
 
 /* threads(k) = 1 + threads(k - 1) + threads(k - 2), threads(0) = threads(1) = 0 */
-unsigned long peer_fib_threads(void)
+unsigned long peer_fib_threads(unsigned k)
 {
-	return fib(PEER_FIB + 1) - 1;
+	return peer_fib_value(k + 1) - 1;
 }
 
 static const struct peer_measure *find(const char *name)

@@ -43,7 +43,9 @@ extern const struct peer_measure peer_measures[];       /* the program's; ends w
 #define PEER_HOG_LIMIT_NS 2000000000     /* hogs that nobody can stop end by themselves */
 #define PEER_CHILDREN    10
 #define PEER_SKYNET      4               /* levels of them: 11 110 threads under the root */
+#define PEER_SKYNET_LARGE 6              /* as it is known: a million leaves */
 #define PEER_FIB         20
+#define PEER_FIB_LARGE   27
 
 double peer_now(void);                          /* ns */
 double peer_resident(void);                     /* bytes of this process */
@@ -58,11 +60,11 @@ void peer_say_blocked(unsigned long made, double span_ns, double bytes);
 
 /* how often a tree has to be done for about N threads */
 unsigned long peer_rounds(unsigned long n, unsigned long threads);
-unsigned long peer_skynet_threads(void);
-unsigned long peer_skynet_leaves(void);
-unsigned long peer_fib_threads(void);
-unsigned long peer_fib_value(void);
-unsigned long peer_skynet_value(void);
+unsigned long peer_skynet_threads(unsigned levels);
+unsigned long peer_skynet_leaves(unsigned levels);
+unsigned long peer_skynet_value(unsigned levels);
+unsigned long peer_fib_threads(unsigned k);
+unsigned long peer_fib_value(unsigned k);
 
 #ifdef __cplusplus
 }

@@ -20,8 +20,10 @@ const (
 	sleepSpan   = time.Millisecond
 	hogLimit    = 2 * time.Second
 	children    = 10
-	skynetLevel = 4
-	fibOf       = 20
+	skynetSmall = 4
+	skynetLarge = 6
+	fibSmall    = 20
+	fibLarge    = 27
 )
 
 var sink uint64
@@ -176,9 +178,9 @@ func skynet(out chan<- uint64, level int, first, leaves uint64) {
 	out <- sum
 }
 
-func measureSkynet(n int) {
+func measureSkynets(name string, n, levels int) {
 	leaves, threads := uint64(1), 0
-	for i := 0; i < skynetLevel; i++ {
+	for i := 0; i < levels; i++ {
 		leaves *= children
 		threads += int(leaves)
 	}
@@ -186,12 +188,12 @@ func measureSkynet(n int) {
 	start := time.Now()
 	for i := 0; i < rounds; i++ {
 		out := make(chan uint64, 1)
-		skynet(out, skynetLevel, 0, leaves)
+		skynet(out, levels, 0, leaves)
 		if <-out != leaves*(leaves-1)/2 {
 			fail("wrong sum")
 		}
 	}
-	say("skynet", each(start, rounds*threads), "ns")
+	say(name, each(start, rounds*threads), "ns")
 }
 
 func fib(k uint64) uint64 {
@@ -211,16 +213,16 @@ func plainFib(k int) int {
 	return plainFib(k-1) + plainFib(k-2)
 }
 
-func measureFib(n int) {
-	threads := plainFib(fibOf+1) - 1
+func measureFibs(name string, n, k int) {
+	threads, value := plainFib(k+1)-1, uint64(plainFib(k))
 	rounds := (n + threads - 1) / threads
 	start := time.Now()
 	for i := 0; i < rounds; i++ {
-		if fib(fibOf) != uint64(plainFib(fibOf)) {
+		if fib(uint64(k)) != value {
 			fail("wrong number")
 		}
 	}
-	say("fib", each(start, rounds*threads), "ns")
+	say(name, each(start, rounds*threads), "ns")
 }
 
 func fail(why string) {
@@ -231,7 +233,11 @@ func fail(why string) {
 func main() {
 	measures := map[string]func(int){
 		"yield": measureYield, "create": measureCreate, "mutex": measureMutex, "channel": measureChannel,
-		"blocked": measureBlocked, "sleeper": measureSleeper, "skynet": measureSkynet, "fib": measureFib,
+		"blocked": measureBlocked, "sleeper": measureSleeper,
+		"skynet":       func(n int) { measureSkynets("skynet", n, skynetSmall) },
+		"skynet.large": func(n int) { measureSkynets("skynet.large", n, skynetLarge) },
+		"fib":          func(n int) { measureFibs("fib", n, fibSmall) },
+		"fib.large":    func(n int) { measureFibs("fib.large", n, fibLarge) },
 	}
 	workers, n := 1, 0
 	if len(os.Args) == 3 || len(os.Args) == 4 {
