@@ -1,9 +1,11 @@
 /*
  * thread_relief.c - whoever is ready behind a thread that sits in the kernel and lets nobody interrupt it is run by a relief,
- * however it became ready: before that thread began to sit there, or meanwhile, by whomever
+ * however it became ready: before that thread began to sit there, or meanwhile, by whomever; and that thread, when it goes on, is cancelled
+ * if it was to be
  */
 #include "../test.h"
 
+#include <sched.h>
 #include <sys/syscall.h>
 
 #include <stint.h>
@@ -13,9 +15,9 @@ static stint_sem_t start_sitter, start_writer, never;
 static int spins;
 
 /* past every wrapper, which would park the thread */
-static long bare_read(int fd, char *c)
+static long bare(long nr, int fd, char *c)
 {
-	long r = SYS_read;
+	long r = nr;
 
 	__asm__ volatile("syscall" : "+a"(r) : "D"((long)fd), "S"(c), "d"(1L) : "rcx", "r11", "memory");
 	return r;
@@ -29,7 +31,7 @@ static void *sits(void *arg)
 	CHECK_INT(stint_sem_wait(&start_sitter), ==, 0);
 	stint_preempt_disable();
 	do
-		r = bare_read(pipe_fds[0], &c);
+		r = bare(SYS_read, pipe_fds[0], &c);
 	while (r == -EINTR);
 	stint_preempt_enable();
 	CHECK_INT(r, ==, 1);
@@ -133,6 +135,59 @@ static void relieved(const char *policy, bool meanwhile)
 	CHECK_INT(stint_thread_join(holder, NULL), ==, 0);
 	close(pipe_fds[0]);
 	close(pipe_fds[1]);
+	CHECK_INT(stint_stop(), ==, 0);
+}
+
+/* Held up by a child, which makes itself known and waits: the kernel hands it no signal until that has ended. Then it computes. */
+static void *held_up(void *arg)
+{
+	int up = ((int *)arg)[1], go_on = pipe_fds[0];
+	volatile unsigned n = 0;
+	long r = SYS_clone;
+	char c = 0;
+
+	CHECK_INT(stint_sem_wait(&start_sitter), ==, 0);
+	__asm__ volatile("syscall"
+	                 : "+a"(r)
+	                 : "D"((long)(CLONE_VFORK | SIGCHLD)), "S"(0L), "d"(0L)
+	                 : "rcx", "r11", "memory");
+	if (!r) {
+		bare(SYS_write, up, &c);
+		bare(SYS_read, go_on, &c);
+		for (;;)
+			bare(SYS_exit_group, 0, NULL);
+	}
+	CHECK_INT(r, >, 0);
+	for (;;)
+		n++;
+}
+
+/* The kick that comes with a cancel is still there when the thread goes on, often as the relief has looked into that inbox. */
+static void cancelled(const char *policy)
+{
+	struct stint_config config = { .size = sizeof(config), .workers = 1, .policy = policy };
+	stint_thread_t *sitter, *other;
+	int up[2], status;
+	char c;
+
+	CHECK_INT(stint_start(&config), ==, 0);
+	CHECK_INT(pipe(pipe_fds), ==, 0);
+	CHECK_INT(pipe(up), ==, 0);
+	CHECK_INT(stint_thread_create(&sitter, NULL, held_up, up), ==, 0);
+	CHECK_INT(stint_sem_post(&start_sitter), ==, 0);
+	CHECK_INT(read(up[0], &c, 1), ==, 1);
+	other = thread(returns);
+	CHECK_INT(stint_thread_join(other, NULL), ==, 0);       /* run by the relief */
+	CHECK_INT(stint_thread_cancel(sitter), ==, 0);
+	sleep_ns(20000000);             /* it looks around all the time */
+	CHECK_INT(write(pipe_fds[1], "x", 1), ==, 1);
+	CHECK_INT(stint_thread_join(sitter, NULL), ==, 0);
+	CHECK_INT(waitpid(-1, &status, 0), >, 0);
+	CHECK_INT(status, ==, 0);
+	for (int i = 0; i < 2; i++) {
+		close(pipe_fds[i]);
+		close(up[i]);
+	}
 	CHECK_INT(stint_stop(), ==, 0);
 }
 
@@ -321,6 +376,8 @@ int main(void)
 		relieved(policies[i], false);
 		printf("%s, meanwhile\n", policies[i]);
 		relieved(policies[i], true);
+		printf("%s, cancelled\n", policies[i]);
+		cancelled(policies[i]);
 	}
 	for (size_t i = 0; stint_policy_builtin(i); i++) {
 		printf("%s, back and forth\n", stint_policy_builtin(i)->name);
