@@ -19,11 +19,9 @@
  */
 #define _GNU_SOURCE
 #define _LGPL_SOURCE
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -224,7 +222,6 @@ static void *monitor_main(void *arg)
 
 int monitor_start(void)
 {
-	uint64_t all = ~(uint64_t)0, old;
 	int err;
 
 	stopping = 0;
@@ -232,9 +229,7 @@ int monitor_start(void)
 	monitor_look = clock_cycles(LOOK_NS);
 	memset(seen, 0, sizeof(seen));
 	tick_peer_armed_insig = armed_insig;
-	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof(old));
-	err = sys_fault(SYS_THREAD_CREATE) ? EAGAIN : sys.pthread_create(&thread, NULL, monitor_main, NULL);
-	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof(old));
+	err = sys_thread_create(&thread, NULL, monitor_main, NULL);
 	running = !err;
 	return err;
 }

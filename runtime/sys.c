@@ -145,6 +145,19 @@ int sys_gettid(void)
 	return (int)sys_raw(SYS_gettid, 0, 0, 0, 0);
 }
 
+int sys_thread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *arg)
+{
+	uint64_t block = ~(((uint64_t)1 << (32 - 1)) | ((uint64_t)1 << (33 - 1))), old;
+	int err;
+
+	if (sys_fault(SYS_THREAD_CREATE))
+		return EAGAIN;
+	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &block, &old, sizeof(old));
+	err = sys.pthread_create(thread, attr, run, arg);
+	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof(old));
+	return err;
+}
+
 __thread unsigned sys_at_locks;
 __thread unsigned sys_vforked;
 

@@ -124,6 +124,12 @@ static inline bool sys_in_vforked(void)
 	return __builtin_expect(sys_vforked != 0, 0) && !sys_in_process();
 }
 
+/*
+ * A kernel thread of ours, with all signals blocked but the two that libc sends to all threads, and waits for (setuid()). 0 or an errno
+ * value; SYS_THREAD_CREATE.
+ */
+int sys_thread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *arg);
+
 /* wait until *@word is no longer @value; wake all who wait on it */
 void sys_wait(int *word, int value);
 void sys_wake(int *word);

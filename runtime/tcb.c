@@ -40,7 +40,6 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <resolv.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -480,15 +479,8 @@ static void *anchor_main(void *arg)
 	return NULL;
 }
 
-/* every signal but the two that glibc sends its threads and waits for */
-static uint64_t all_but_libc_signals(void)
-{
-	return ~(((uint64_t)1 << (32 - 1)) | ((uint64_t)1 << (33 - 1)));
-}
-
 static int start_anchor(bool measure)
 {
-	uint64_t block = all_but_libc_signals(), old;
 	pthread_attr_t attr;
 	pthread_t t;
 	int err;
@@ -500,10 +492,7 @@ static int start_anchor(bool measure)
 	sys.pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstack(&attr, anchor.stack, ANCHOR_STACK);
-	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &block, &old, sizeof(old));
-	err = sys_fault(SYS_THREAD_CREATE) ? EAGAIN
-	                                   : sys.pthread_create(&t, &attr, anchor_main, measure ? &anchor : NULL);
-	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof(old));
+	err = sys_thread_create(&t, &attr, anchor_main, measure ? &anchor : NULL);
 	sys.pthread_attr_destroy(&attr);
 	if (err) {
 		sys_munmap(anchor.stack, ANCHOR_STACK);

@@ -28,8 +28,6 @@
 #define _LGPL_SOURCE
 #include "watch.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <time.h>
 
 #include "clock.h"
@@ -185,15 +183,12 @@ static void *watch_main(void *arg)
 
 int watch_start(void)
 {
-	uint64_t all = ~(uint64_t)0, old;
 	int err;
 
 	stopping = 0;
 	grace_cycles = clock_cycles(GRACE_NS);
 	often_cycles = clock_cycles(OFTEN_NS);
-	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof(old));
-	err = sys_fault(SYS_THREAD_CREATE) ? EAGAIN : sys.pthread_create(&thread, NULL, watch_main, NULL);
-	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof(old));
+	err = sys_thread_create(&thread, NULL, watch_main, NULL);
 	running = !err;
 	return err;
 }

@@ -35,7 +35,7 @@
 
 struct worker *workers[WORKERS_MAX];
 unsigned nworkers, nregular;
-static uint64_t signal_mask;            /* of who has started them; a relief is made by the monitor, which blocks all */
+static uint64_t signal_mask;            /* of who has started them: they begin with all blocked */
 
 /* --- becoming ready ---------------------------------------------------------------------------- */
 
@@ -517,7 +517,7 @@ free_memory:
 /* 0 or an errno value; it runs then */
 static int start_worker(struct worker *w)
 {
-	int err = sys_fault(SYS_THREAD_CREATE) ? EAGAIN : sys.pthread_create(&w->thread, NULL, worker_main, w);
+	int err = sys_thread_create(&w->thread, NULL, worker_main, w);
 
 	if (err)
 		return err;

@@ -1,6 +1,6 @@
 /*
  * thread_process.c - the process around threads: fork in a thread and beside them, exit in a thread, signals
- * for handlers, a stack that is full
+ * for handlers, other ids, a stack that is full
  */
 #include "../test.h"
 
@@ -259,6 +259,33 @@ static void signals(void)
 	CHECK_INT(handled, >=, 400);
 }
 
+/* --- other ids --------------------------------------------------------------------------------- */
+
+static void *changes_ids(void *arg)
+{
+	CHECK_INT(setuid(getuid()), ==, 0);
+	CHECK_INT(setgid(getgid()), ==, 0);
+	return arg;
+}
+
+/* libc has all kernel threads of the process do it, those of the runtime too, and waits for them: some compute, some are idle */
+static void ids(void)
+{
+	stint_thread_t *t[3];
+
+	leave = 0;
+	CHECK_INT(stint_thread_create(&t[0], NULL, hog, &turns[0]), ==, 0);
+	CHECK_INT(stint_thread_create(&t[1], NULL, naps, &turns[1]), ==, 0);
+	for (int i = 0; i < 20; i++) {
+		changes_ids(NULL);
+		CHECK_INT(stint_thread_create(&t[2], NULL, changes_ids, NULL), ==, 0);
+		CHECK_INT(stint_thread_join(t[2], NULL), ==, 0);
+	}
+	__atomic_store_n(&leave, 1, __ATOMIC_RELEASE);
+	for (int i = 0; i < 2; i++)
+		CHECK_INT(stint_thread_join(t[i], NULL), ==, 0);
+}
+
 /* --- a full stack ------------------------------------------------------------------------------ */
 
 static volatile int depth;
@@ -325,6 +352,7 @@ int main(void)
 	exit_in_a_thread();
 	main_returns();
 	signals();
+	ids();
 	overflow("greedy");
 	overflow("");
 	return 0;
