@@ -83,14 +83,21 @@ static bool ready_elsewhere(struct stint_thread *t, struct worker **at)
 	return !idle_wake(w);
 }
 
-void worker_ready_from(struct worker *w, struct stint_thread *t, enum ready_op op)
+/* @w: worker_here() */
+static inline __attribute__((always_inline)) void ready(struct worker *w, struct stint_thread *t, enum ready_op op,
+                                                        bool by_running)
 {
 	fiber_release(t);
 	thread_wait_off_cpu(t);
 	if (likely(w))
-		ready_here(w, t, op, self() != NULL);
+		ready_here(w, t, op, by_running);
 	else if (ready_elsewhere(t, &w))
 		worker_kick(w);
+}
+
+void worker_ready_from(struct worker *w, struct stint_thread *t, enum ready_op op)
+{
+	ready(w, t, op, self() != NULL);
 }
 
 void worker_ready(struct stint_thread *t, enum ready_op op)
@@ -134,14 +141,20 @@ void workers_hand_out_kicking(struct stint_thread *list)
 	}
 }
 
-void worker_ready_all(struct stint_thread *list)
+static void ready_all(struct stint_thread *list, bool by_running)
 {
+	struct worker *w = worker_here();
 	struct stint_thread *next;
 
 	for (; list; list = next) {
 		next = list->next;
-		worker_ready(list, READY_WAKEUP);
+		ready(w, list, READY_WAKEUP, by_running);
 	}
+}
+
+void worker_ready_all(struct stint_thread *list)
+{
+	ready_all(list, self() != NULL);
 }
 
 /* --- switching --------------------------------------------------------------------------------- */
@@ -365,16 +378,9 @@ void worker_block(struct stint *s, struct stint *root)
  */
 static void look_for_events(void)
 {
-	struct worker *w = worker_here();
-	struct stint_thread *list, *next;
 	bool any;
 
-	for (list = poller_look(&any); list; list = next) {
-		next = list->next;
-		fiber_release(list);
-		thread_wait_off_cpu(list);
-		ready_here(w, list, READY_WAKEUP, false);
-	}
+	ready_all(poller_look(&any), false);
 	if (any)
 		sys_raw(SYS_sched_yield, 0, 0, 0, 0);
 }
