@@ -201,7 +201,7 @@ static void end_turn_soon_locked(struct worker *w, struct stint_task *task, stin
 	runq_set_due(w);
 }
 
-void runq_file_at_locked(struct worker *w, struct stint_thread *t, enum ready_op op, stint_ns now, const struct stint_thread *by)
+void runq_file_at_locked(struct worker *w, struct stint_thread *t, enum ready_op op, stint_ns now, bool by_running)
 {
 	uint64_t turn_end, offer_at;
 
@@ -217,15 +217,14 @@ void runq_file_at_locked(struct worker *w, struct stint_thread *t, enum ready_op
 	} else {
 		w->policy->wakeup(w->rq, &t->task, now);
 	}
-	if (unlikely(trace_on))
-		trace_note(w, op == READY_SPAWN ? TRACE_SPAWN : TRACE_WAKE, t, by ? by->task.id : 0, 0);
+	trace(w, op == READY_SPAWN ? TRACE_SPAWN : TRACE_WAKE, t, 0, 0);
 	w->stats.wakeups++;
 	w->ready++;
 	if (!w->running)
 		return;
 	monitor_attend();
 	if (w->policy->preempts && w->policy->preempts(w->rq, &t->task, &w->running->task, now)) {
-		if (w->by_running && !(w->policy->flags & STINT_POLICY_EAGER)) {
+		if (by_running && !(w->policy->flags & STINT_POLICY_EAGER)) {
 			end_turn_soon_locked(w, &w->running->task, now);
 			return;
 		}

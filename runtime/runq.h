@@ -145,12 +145,12 @@ static inline void runq_limit_turn_locked(struct worker *w, struct stint_task *t
 
 /* --- threads in it --- */
 
-/* it becomes ready, now as runq_now_locked() has just said; @by: who made it so, NULL: nobody on this worker */
-void runq_file_at_locked(struct worker *w, struct stint_thread *t, enum ready_op op, stint_ns now, const struct stint_thread *by);
+/* it becomes ready, now as runq_now_locked() has just said; @by_running: made so by the running thread, which goes on */
+void runq_file_at_locked(struct worker *w, struct stint_thread *t, enum ready_op op, stint_ns now, bool by_running);
 
 static inline void runq_file_locked(struct worker *w, struct stint_thread *t, enum ready_op op)
 {
-	runq_file_at_locked(w, t, op, runq_now_locked(w), w->running);
+	runq_file_at_locked(w, t, op, runq_now_locked(w), false);
 }
 
 void runq_attach_locked(struct worker *w, struct stint_thread *t);     /* it was ready elsewhere */

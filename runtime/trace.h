@@ -24,7 +24,7 @@ enum trace_why { TRACE_TURN_OVER, TRACE_DISPLACED, TRACE_CANCELLED, TRACE_OTHER_
 struct trace_event {
 	uint64_t at;                    /* cycles */
 	uint64_t thread;                /* id; 0: none */
-	uint64_t other;                 /* by whom it was woken; from which worker it was stolen; why it was preempted */
+	uint64_t other;                 /* whom it displaces; from which worker it was stolen; why it was preempted */
 	uint8_t kind, how, reason;      /* how it left; what it waits for */
 	char name[21];
 };

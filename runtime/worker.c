@@ -54,9 +54,7 @@ static inline void ready_here(struct worker *w, struct stint_thread *t, enum rea
 	struct stint *s = self();
 
 	runq_lock(w);
-	w->by_running = by_running;
-	runq_file_at_locked(w, t, op, by_running ? runq_turn_began_locked(w) : runq_now_locked(w), by_running ? w->running : NULL);
-	w->by_running = false;
+	runq_file_at_locked(w, t, op, by_running ? runq_turn_began_locked(w) : runq_now_locked(w), by_running);
 	if (s) {
 		if (w->resched)
 			s->pending = true;      /* taken where preemption is enabled again */
@@ -252,12 +250,12 @@ static enum trace_why why_preempted(struct worker *w, const struct stint_thread 
 }
 
 /* in the same section as the leaving: one lock, one reading of the clock, and nobody runs whom it could displace */
-static void file_heir_locked(struct worker *w, const struct stint_thread *t, stint_ns now)
+static void file_heir_locked(struct worker *w, stint_ns now)
 {
 	struct stint_thread *heir = w->heir;
 
 	w->heir = NULL;
-	runq_file_at_locked(w, heir, READY_WAKEUP, now, t);
+	runq_file_at_locked(w, heir, READY_WAKEUP, now, false);
 }
 
 /*
@@ -288,7 +286,7 @@ static inline __attribute__((always_inline)) const struct arch_context *leave_lo
 	if (unlikely(trace_on))
 		trace_note(w, TRACE_LEAVE, t, how == STATE_TIMED_OUT ? why_preempted(w, t) : 0, how);
 	if (heir)
-		file_heir_locked(w, t, now);
+		file_heir_locked(w, now);
 	runq_collect_locked(w);
 	replace_locked(w);
 	now = runq_told_locked(w);              /* by those two it may be later */

@@ -56,7 +56,6 @@ struct worker {
 	uint64_t offer_at;              /* when those who wait here are to be offered to a sleeper again, cycles; NEVER */
 	bool resched;                   /* the running one is to leave as soon as it can */
 	bool displaced;                 /* the running one is to leave at turn_end, if it has not done so before */
-	bool by_running;                /* what is being filed was made ready by the running thread */
 	struct kthread *kt;
 	struct arch_context native;     /* where the kernel thread's own stack goes on */
 	struct timers timers;
