@@ -89,20 +89,9 @@ static void lock(struct entry *e)
 static void close_locked(struct entry *e, struct stint_thread **list);
 
 /*
- * A handler of the program's that has interrupted a worker must not enter its queue; and a thread that is about to park may find
- * itself in the list.
+ * An exchange, for its barrier: either we see closing, or its writer gets the lock. A thread that is about to park may find itself
+ * in the list, and a handler have interrupted a worker in its queue: so into an inbox.
  */
-static void make_ready_insig(struct stint_thread *list)
-{
-	struct stint_thread *next;
-
-	for (; list; list = next) {
-		next = list->next;
-		worker_ready_insig(list);
-	}
-}
-
-/* An exchange, for its barrier: either we see closing, or its writer gets the lock. */
 static void unlock(struct entry *e)
 {
 	struct stint_thread *list = NULL;
@@ -114,7 +103,7 @@ static void unlock(struct entry *e)
 		__atomic_exchange_n(&e->waiters[0].lock, 0, __ATOMIC_SEQ_CST);
 	}
 	if (unlikely(list != NULL))
-		make_ready_insig(list);
+		workers_hand_out_kicking(list);
 }
 
 /* --- the set ----------------------------------------------------------------------------------- */
@@ -453,8 +442,8 @@ void poller_closed(int fd)
 	}
 	close_locked(e, &list);
 	unlock(e);
-	if (park_insig())
-		make_ready_insig(list);
+	if (park_insig())       /* it may have interrupted a worker in its queue */
+		workers_hand_out_kicking(list);
 	else
 		worker_ready_all(list);
 }

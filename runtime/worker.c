@@ -130,12 +130,10 @@ void workers_hand_out(struct stint_thread *list)
 void workers_hand_out_kicking(struct stint_thread *list)
 {
 	struct stint_thread *next;
-	struct worker *w;
 
 	for (; list; list = next) {
 		next = list->next;
-		if (ready_elsewhere(list, &w))
-			worker_kick(w);
+		worker_ready_insig(list);
 	}
 }
 

@@ -125,7 +125,7 @@ int workers_start(unsigned n, const struct stint_policy *policy, stint_ns quantu
 void workers_stop(void);                        /* no thread lives; waits for them. They are still there to look at */
 void workers_free(void);                        /* and nobody looks any more */
 void workers_hand_out(struct stint_thread *list);      /* into inboxes; nobody is kicked */
-void workers_hand_out_kicking(struct stint_thread *list);
+void workers_hand_out_kicking(struct stint_thread *list);      /* also in a signal handler */
 struct worker *worker_add_relief(void);         /* NULL: it cannot be had */
 bool worker_run_one(struct worker *w);          /* on its own stack, until it comes back; false: nobody is ready */
 void workers_after_fork(struct worker *w);      /* it is the only one left, and its thread forked */
