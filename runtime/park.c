@@ -299,12 +299,11 @@ int park(struct stint *s, struct stint_waiter *w, uint64_t deadline)
 }
 
 /* the state is ours again: it is NOT, and the waker that has the waiter sets it to WOKEN without making it ready */
-void park_taken(struct stint *s, struct stint_waiter *w)
+void park_taken(struct stint_waiter *w)
 {
 	int *state = state_of(w->main), now;
 	unsigned turns = 0;
 
-	(void)s;
 	while (now = __atomic_load_n(state, __ATOMIC_ACQUIRE), now != PARK_WOKEN) {
 		if (now == PARK_TAKEN) {
 			fiber_release(state);

@@ -11,7 +11,7 @@
  *      waiter_init(&w, ...), into the queue            w = out of the queue; says in it what it got
  *      spin_unlock(&queue->lock)                       spin_unlock(&queue->lock)
  *      r = park(s, &w, deadline)                       unpark(w)       (w is gone afterwards)
- *      r != 0: out of the queue, under the lock; not there any more: park_taken(s, &w), and it has been served
+ *      r != 0: out of the queue, under the lock; not there any more: park_taken(&w), and it has been served
  *      r == EINTR: park_stop(s), and all over again
  *      park_end(s, caller)
  *
@@ -125,7 +125,7 @@ void park_deadlocked(struct stint_waiter *w);
 bool waiter_give_up(struct stint_waiter *w);
 
 /* after an unsuccessful park(), when @w was no longer in its queue: wait for the unpark() that is under way */
-void park_taken(struct stint *s, struct stint_waiter *w);
+void park_taken(struct stint_waiter *w);
 
 /* after EINTR: be stopped here. When it returns, try again. */
 void park_stop(struct stint *s, const void *caller);

@@ -375,7 +375,7 @@ static int join_once(struct stint_thread *t, struct stint *s, uint64_t deadline)
 	if (joined == ENDED)
 		return err;
 	if (err && !end_join(t, &w)) {
-		park_taken(s, &w);
+		park_taken(&w);
 		err = 0;
 	}
 	return err;

@@ -119,7 +119,7 @@ bool lot_leave(struct stint *s, struct stint_waiter *w)
 	if (in && waiter_give_up(w))
 		return false;
 	if (park(s, w, NEVER) && !in)   /* at once: it has been woken, or a cancel has */
-		park_taken(s, w);
+		park_taken(w);
 	return !in;
 }
 
@@ -142,7 +142,7 @@ int lot_park(struct stint *s, struct stint_waiter *w, const struct until *u, uin
 			waitq_remove(&b->q, w);
 		unlock(b);
 		if (!in) {
-			park_taken(s, w);
+			park_taken(w);
 			return 0;
 		}
 		if (!again)

@@ -112,7 +112,7 @@ static int sleep_until(stint_cond_t *c, stint_mutex_t *m, struct stint *s, struc
 		if (kind == QUEUED)
 			break;
 		if (r == EINTR ? !mutex_leave(m, w) : !mutex_stay(m, s, w)) {
-			park_taken(s, w);
+			park_taken(w);
 			return 0;
 		}
 		if (r == EINTR) {

@@ -209,7 +209,7 @@ static int sleep_until(struct select *sel, uint64_t deadline)
 	if (!served)
 		return r;
 	if (r)
-		park_taken(sel->s, &sel->parked);
+		park_taken(&sel->parked);
 	sel->cases[sel->parked.kind].result = sel->parked.result;
 	return 0;
 }

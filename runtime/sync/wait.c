@@ -52,7 +52,7 @@ static __attribute__((noinline)) bool give_up(struct wait *wait)
 		return true;
 	}
 	wait_unlock(wait->class, wait->object, wait->lock);
-	park_taken(wait->s, &wait->w);
+	park_taken(&wait->w);
 	return false;
 }
 

@@ -70,7 +70,7 @@ static inline void serve_late(void *(*serve)(void *object), void *object, int *l
 	}
 	spin_lock(lock);                /* which must be free */
 	spin_unlock(lock);
-	park_taken(NULL, late);
+	park_taken(late);
 	ck_assert_int_eq(pthread_join(thread, NULL), 0);
 	ck_assert_int_eq(state_now(late), PARK_WOKEN);
 	ck_assert(!other || state_now(other) == PARK_WOKEN);
