@@ -5,11 +5,11 @@
  * whoever moves the state away from WAITS (a waker, its timer, a cancel) makes it ready, after it has left its stack; so it goes
  * on exactly once, whether they came before the switch or after. It may take the wait back only by moving the state itself.
  *
- * Once it is TAKEN nobody but its waker moves the state, except that itself says LEFT where that was waited for. So whoever finds it TAKEN when
- * it goes on waits for WOKEN: until then the waker has the object.
+ * Once it is TAKEN nobody but its waker moves the state, except that itself says LEFT where that was waited for. So whoever finds
+ * it TAKEN when it goes on waits for WOKEN: until then the waker has the object.
  *
- * Its timer is in the heap of the worker that it parks on, and only that worker lets it fire; back on the CPU, wherever, the
- * thread takes it out.
+ * Its timer is in the heap of the worker that it parks on, and only that worker, or its relief, lets it fire; back on the CPU,
+ * wherever, the thread takes it out.
  *
  * A cancel sets the flag first and then looks at the state; the thread sets the state first and then looks at the flag. The
  * canceller pays for the barrier that this needs on both sides (thread.c).
@@ -24,10 +24,8 @@
 #include "park.h"
 
 #include "deadlock.h"
-
 #include "monitor.h"
 #include "sys.h"
-#include "thread.h"
 #include "worker.h"
 
 #define FUTEX_SLEEPS 16         /* in the state of a kernel thread's waiter: it is, or will be, in the futex */
@@ -186,6 +184,11 @@ static bool waits(int state)
 	return (state & ~FUTEX_SLEEPS) == PARK_WAITS;
 }
 
+bool park_waits(const struct stint_waiter *w)
+{
+	return waits(__atomic_load_n(&w->state, __ATOMIC_ACQUIRE));
+}
+
 /* move @w's state away from waiting; false: it has been served meanwhile */
 static bool stop_waiting(struct stint_waiter *w, int to)
 {
@@ -219,11 +222,6 @@ static void sleep_on(struct stint_waiter *w, uint64_t limit)
 	}
 }
 
-bool park_waits(const struct stint_waiter *w)
-{
-	return waits(__atomic_load_n(&w->state, __ATOMIC_ACQUIRE));
-}
-
 void park_deadlocked(struct stint_waiter *w)
 {
 	if (stop_waiting(w, PARK_DEADLOCKED))
@@ -253,7 +251,7 @@ static int park_kthread_until(struct stint *s, struct stint_waiter *w, uint64_t 
 	uint64_t limit = stoppable && s->eff < deadline ? s->eff : deadline;
 
 	for (unsigned look = 0; look < LOOKS; look++) {
-		if (!waits(__atomic_load_n(&w->state, __ATOMIC_ACQUIRE)))
+		if (!park_waits(w))
 			return 0;
 		arch_relax();
 	}
@@ -262,7 +260,7 @@ static int park_kthread_until(struct stint *s, struct stint_waiter *w, uint64_t 
 	for (;;) {
 		uint64_t now;
 
-		if (!waits(__atomic_load_n(&w->state, __ATOMIC_ACQUIRE)))
+		if (!park_waits(w))
 			return 0;
 		now = clock_now();
 		if (deadline <= now)
@@ -298,10 +296,13 @@ int park(struct stint *s, struct stint_waiter *w, uint64_t deadline)
 	return r;
 }
 
-/* the state is ours again: it is NOT, and the waker that has the waiter sets it to WOKEN without making it ready */
+/*
+ * The state is ours again: it is NOT, and the waker that has the waiter sets it to WOKEN without making it ready. It may be about to
+ * take it only now: a select does not go for the lock of a channel that has claimed it.
+ */
 void park_taken(struct stint_waiter *w)
 {
-	int *state = state_of(w->main), now;
+	int *state = state_of(w), now;
 	unsigned turns = 0;
 
 	while (now = __atomic_load_n(state, __ATOMIC_ACQUIRE), now != PARK_WOKEN) {
@@ -341,7 +342,7 @@ static inline struct stint_thread *woken(struct stint_thread *t, int *state, int
 static inline struct stint_thread *wake(struct stint_waiter *w)
 {
 	struct stint_thread *t = w->thread;
-	int *state = state_of(w->main);
+	int *state = state_of(w);
 
 	fiber_release(state);
 	return woken(t, state, __atomic_exchange_n(state, PARK_WOKEN, __ATOMIC_ACQ_REL));

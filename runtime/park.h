@@ -84,10 +84,9 @@ static inline void park_end(struct stint *s, const void *caller)
 }
 
 /*
- * From here on somebody may be found waiting, so park() must follow. The second is for further queues of the same wait (select):
- * before any of them is in a queue.
+ * From here on somebody may be found waiting, so park() must follow. The fields for the object's own use, but for id, stay as
+ * they are. The second is for further queues of the same wait (poller_enter()): before any of them is in a queue.
  */
-/* The fields for the object's own use, but for id, stay as they are. */
 void waiter_init(struct stint_waiter *w, struct stint *s, enum park_reason reason, const void *object);
 void waiter_init_more(struct stint_waiter *w, struct stint_waiter *main, const void *object);
 
@@ -112,8 +111,9 @@ static inline uint64_t park_deadline(stint_ns span)
 /*
  * park - wait until unpark(), or until @deadline (cycles; NEVER)
  *
- * Return: 0: unparked. ETIMEDOUT. EDEADLK: in a join of a kernel thread's, nobody is left to end that (deadlock.h). EINTR: somebody wants to stop whoever waits (the deadline of a call around, a cancel).
- *         After the last two the waiter may still be in its queue, and may even have been taken out a moment ago.
+ * Return: 0: unparked. ETIMEDOUT. EINTR: somebody wants to stop whoever waits (the deadline of a call around, a cancel).
+ *         EDEADLK: in a join of a kernel thread's, nobody is left to end that (deadlock.h).
+ *         But after 0 the waiter may still be in its queue, and may even have been taken out a moment ago.
  */
 int park(struct stint *s, struct stint_waiter *w, uint64_t deadline);
 
