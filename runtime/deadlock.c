@@ -28,7 +28,6 @@
  */
 #define _GNU_SOURCE
 #define _LGPL_SOURCE
-#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -318,15 +317,14 @@ static uint64_t look(bool worker)
 	if (!idle_all_asleep() || !threads_live())
 		return NEVER;
 	sys_lock(&list_lock);
-	if (__atomic_load_n(&awaited, __ATOMIC_RELAXED) == next_look)
-		goto unlock;
-	if (clock_now() >= next_look)
-		look_locked();
-	if (fruitless < FRUITLESS || idle_switched() != looked_at)
-		again = next_look;
-	if (worker)
-		__atomic_store_n(&awaited, again, __ATOMIC_RELAXED);
-unlock:
+	if (__atomic_load_n(&awaited, __ATOMIC_RELAXED) != next_look) {
+		if (clock_now() >= next_look)
+			look_locked();
+		if (fruitless < FRUITLESS || idle_switched() != looked_at)
+			again = next_look;
+		if (worker)
+			__atomic_store_n(&awaited, again, __ATOMIC_RELAXED);
+	}
 	sys_unlock(&list_lock);
 	return again;
 }
