@@ -56,7 +56,7 @@ void runq_lock_slow(struct worker *w)
 }
 
 /* by another kernel thread; false: yet another one has it */
-bool runq_trylock_other(struct worker *w)
+static bool trylock_other(struct worker *w)
 {
 	unsigned turns = 0;
 
@@ -75,7 +75,7 @@ bool runq_trylock_other(struct worker *w)
 	return true;
 }
 
-void runq_unlock_other(struct worker *w)
+static void unlock_other(struct worker *w)
 {
 	if (runq_biased)
 		__atomic_store_n(&w->wanted, 0, __ATOMIC_RELEASE);
@@ -305,8 +305,8 @@ static bool drain_locked(struct worker *from, struct worker *to)
 }
 
 struct expiry {
-	struct worker *own;             /* the worker itself lets them expire; NULL: another one does */
-	struct stint_thread *list;
+	bool own;                       /* the worker itself lets them expire */
+	struct stint_thread *list, **end;
 };
 
 /*
@@ -326,32 +326,28 @@ static bool fire(struct timer *timer, void *arg)
 		return true;
 	if (__atomic_compare_exchange_n(&t->park_state, &state, PARK_TIMED_OUT, false, __ATOMIC_ACQ_REL,
 	                                __ATOMIC_RELAXED)) {
-		t->next = e->list;
-		e->list = t;
+		*e->end = t;
+		e->end = &t->next;
 	}
 	return true;
 }
 
 static bool expire_locked(struct worker *from, struct worker *to)
 {
-	struct expiry e = { from == to ? from : NULL, NULL };
-	struct stint_thread *back = NULL, *t, *next;
+	struct expiry e = { from == to, NULL, &e.list };
+	struct stint_thread *t, *next;
 
 	if (likely(__atomic_load_n(&from->timers.first, __ATOMIC_RELAXED) == NEVER))
 		return false;
 	timers_expire(&from->timers, runq_clock_locked(to), fire, &e);
-	for (t = e.list; t; t = next) { /* the first to expire is the first in the queue */
-		next = t->next;
-		t->next = back;
-		back = t;
-	}
-	for (t = back; t; t = next) {
+	*e.end = NULL;
+	for (t = e.list; t; t = next) {
 		next = t->next;
 		if (t != to->prev)
 			thread_wait_off_cpu(t);
 		runq_file_locked(to, t, READY_WAKEUP);
 	}
-	return back != NULL;
+	return e.list != NULL;
 }
 
 void runq_collect_slow_locked(struct worker *w)
@@ -378,7 +374,6 @@ static struct stint_thread *give_locked(struct worker *w, stint_ns now)
 	return runq_taken_locked(w, w->policy->balance(w->rq, now));
 }
 
-/* half of what is ready at @v, or a few, in a list; a lone one only if @v is not about to run it */
 struct stint_thread *runq_take_some(struct worker *v)
 {
 	struct stint_thread *list = NULL, **end = &list;
@@ -395,7 +390,7 @@ struct stint_thread *runq_take_some(struct worker *v)
 		if (__atomic_load_n(&v->turns, __ATOMIC_RELAXED) != turns)
 			return NULL;
 	}
-	if (!runq_trylock_other(v))
+	if (!trylock_other(v))
 		return NULL;
 	now = runq_now_locked(v);
 	for (n = share_of(v); n && (*end = give_locked(v, now)); n--) {
@@ -403,7 +398,7 @@ struct stint_thread *runq_take_some(struct worker *v)
 		end = &(*end)->next;
 	}
 	*end = NULL;
-	runq_unlock_other(v);
+	unlock_other(v);
 	return list;
 }
 
@@ -426,7 +421,7 @@ bool runq_relieve(struct worker *w, struct worker *stuck)
 	bool any;
 
 	runq_lock(w);
-	if (!runq_trylock_other(stuck)) {
+	if (!trylock_other(stuck)) {
 		runq_unlock(w);
 		return false;
 	}
@@ -440,7 +435,7 @@ bool runq_relieve(struct worker *w, struct worker *stuck)
 		runq_attach_locked(w, t);
 		any = true;
 	}
-	runq_unlock_other(stuck);
+	unlock_other(stuck);
 	runq_unlock(w);
 	return any;
 }

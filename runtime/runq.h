@@ -34,8 +34,6 @@ void runq_setup(stint_ns quantum);      /* before workers are made */
 /* --- the lock --- */
 
 void runq_lock_slow(struct worker *w);
-bool runq_trylock_other(struct worker *w);      /* by another kernel thread; false: yet another one has it */
-void runq_unlock_other(struct worker *w);
 
 static inline void runq_lock(struct worker *w)
 {
