@@ -24,7 +24,7 @@
  * end of a process's last thread that ends the process.
  *
  * Locks: list_lock protects the list of kernel threads and what the looks remember; nests in nothing;
- * stack_lock nests in it.
+ * stack_lock and own_lock (ledger-own.c) nest in it.
  */
 #define _GNU_SOURCE
 #define _LGPL_SOURCE

@@ -26,8 +26,8 @@
  *
  * Lock: own_lock, held while one is opened or closed or a range is closed. All signals are blocked, since closing is for handlers,
  * too. A range may take long to close (SO_LINGER): who needs a descriptor for a moment does not wait for that, and does without; who
- * has one waits before he closes it. It nests in config_lock at the start and stop; nothing of ours nests in it but the lock of an
- * entry of the poller's.
+ * has one waits before he closes it. It nests in config_lock at the start and stop, and in the list_lock of deadlock.c; nothing
+ * of ours nests in it but the lock of an entry of the poller's.
  */
 #define _GNU_SOURCE
 #include <errno.h>

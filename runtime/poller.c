@@ -7,8 +7,9 @@
  *
  * Lock: that of an entry's queue; nests in nothing, and nothing in it.
  *
- * Signal context: poller_closed() alone, since close() may be called by a handler, which may have interrupted who holds the lock.
- * If it cannot have the lock at once it leaves the work to the holder (closing).
+ * Signal context: poller_closed(), since close() may be called by a handler, which may have interrupted who holds the lock. If it
+ * cannot have the lock at once it leaves the work to the holder (closing). And poller_look(), where nobody on this kernel thread
+ * holds it, because preemption was enabled.
  */
 #define _GNU_SOURCE
 #include "poller.h"

@@ -13,7 +13,8 @@
  * since, the next may wait without trying (poller_is_empty()). Not where an event told of more than data, an end above all:
  * that comes without another edge.
  *
- * Events are taken by a worker that has nothing to do (poller_poll()), or by the watch when all compute (watch.h).
+ * Events are taken by a worker that has nothing to do (poller_poll()), or by the watch when all compute (watch.h); also at
+ * the end of a turn (poller_look()), where the watch has not come to run.
  */
 #ifndef STINT_POLLER_H
 #define STINT_POLLER_H

@@ -1,8 +1,8 @@
 /*
  * timers.h - points in time at which something is to happen, in order: a pairing heap, intrusive, so setting one cannot fail
  *
- * Each worker has one. Its lock lets others take timers out of it; only the worker itself lets them expire. Fired timers are
- * called under the lock: once timers_del() has returned, the timer does not fire any more, nor is it being fired.
+ * Each worker has one. Its lock lets others take timers out of it; only the worker itself, or its relief, lets them expire. Fired
+ * timers are called under the lock: once timers_del() has returned, the timer does not fire any more, nor is it being fired.
  */
 #ifndef STINT_TIMERS_H
 #define STINT_TIMERS_H
@@ -19,7 +19,7 @@ struct timer {
 };
 
 struct timers {
-	int lock;                       /* spin_lock(); nests in a worker's, and nothing in it but on_expire's */
+	int lock;                       /* spin_lock(); nests in a worker's, and nothing in it */
 	struct timer *root;
 	uint64_t first;                 /* when of the root; NEVER. Written under lock, read without */
 };

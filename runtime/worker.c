@@ -9,8 +9,8 @@
  * has another reason to have it looked at. The flag kicked keeps it at one on its way; it is cleared before the inbox and the
  * rest are looked at, so nothing is missed. The flag is what counts: where a tick is pending already, the kernel drops the signal.
  *
- * Signal context: turn_over(), where nobody on this kernel thread holds any of our locks, because preemption was enabled;
- * worker_ready_insig(), where somebody may.
+ * Signal context: turn_over(), left(), arrived() and back(), where nobody on this kernel thread holds any of our locks, because
+ * preemption was enabled; worker_ready_insig(), where somebody may.
  */
 #define _GNU_SOURCE
 #define _LGPL_SOURCE

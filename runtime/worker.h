@@ -9,7 +9,7 @@
  * the sleepers in the poller, the others on a word.
  *
  * Locks: w->lock protects the run queue and the fields beside it, and is held across a switch, so that nobody else takes a
- * thread whose stack is still being left; it nests in nothing, a thread's lock excepted, and timers' locks nest in it.
+ * thread whose stack is still being left; it nests in nothing, but for that of a worker in its relief's. Timers' locks nest in it.
  */
 #ifndef STINT_WORKER_H
 #define STINT_WORKER_H

@@ -9,8 +9,9 @@
  * Parked, it has a waiter in the queue of each case, but one identity, on its stack: whoever claims that
  * first serves it and says which case it was. The others stay queued until it wakes and takes them out, one
  * channel at a time; who finds one of them meanwhile cannot claim it, drops it, and looks further
- * (chan_partner). What has been taken out by others it does not look for: that channel may be gone. For the same reason a case that looked ready, because a select waited at its other end, may
- * not be any more when it is tried: then one chooses again.
+ * (chan_partner). For the same reason a case that looked ready, because a select waited at its other end, may
+ * not be any more when it is tried: then one chooses again. What others have taken out it does not look for:
+ * that channel may be gone.
  *
  * Up to FEW cases need no memory but the stack.
  */

@@ -67,8 +67,8 @@ static void lock(void *object)
 }
 
 /*
- * None was taken (waiter_take()): a handler must not wait for one that gives up, which it may have interrupted; nor need it. Of those that are
- * served none knows of the others, so none can know that it may free what they wait at.
+ * None was taken (waiter_take()): a handler must not wait for one that gives up, which it may have interrupted; nor need it. Of
+ * those that are served none knows of the others, so none can know that it may free what they wait at.
  */
 static void wake(struct wait_list *woken)
 {
