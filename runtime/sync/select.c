@@ -249,8 +249,6 @@ static int attempt_with(struct select *sel, bool may_wait, uint64_t deadline, si
 	sel->arms = sel->n <= FEW ? few : sys_alloc(sel->n * sizeof(*sel->arms));
 	if (!sel->arms)
 		return ENOMEM;
-	for (size_t i = 0; i < sel->n && sel->arms == few; i++)
-		few[i].w.prev = few[i].w.next = NULL;
 	r = attempt(sel, may_wait, deadline, chosen);
 	if (sel->arms != few)
 		sys_free(sel->arms);
