@@ -20,7 +20,6 @@
 
 #include "worker.h"
 
-#include "call.h"
 #include "clock.h"
 #include "idle.h"
 #include "monitor.h"
@@ -465,7 +464,7 @@ static void *worker_main(void *arg)
 	}
 	__atomic_store_n(&w->up, w->kt ? 1 : -err, __ATOMIC_RELEASE);
 	sys_wake(&w->up);
-	while (w->kt && !(__atomic_load_n(&idle_stopping, __ATOMIC_ACQUIRE))) {
+	while (w->kt && !__atomic_load_n(&idle_stopping, __ATOMIC_ACQUIRE)) {
 		if (unlikely(w->relief))
 			relief_round(w);
 		else if (!worker_run_one(w) && !idle_look_around(w))
@@ -594,9 +593,9 @@ struct worker *worker_add_relief(void)
 		err = start_worker(w);
 		if (err)
 			free_worker(w);
+		else
+			__atomic_store_n(&nworkers, nworkers + 1, __ATOMIC_RELEASE);
 	}
-	if (!err)
-		__atomic_store_n(&nworkers, nworkers + 1, __ATOMIC_RELEASE);
 	replace_let_go();
 	return err ? NULL : w;
 }
