@@ -13,7 +13,6 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <string.h>
 
 #include <stint.h>
 
@@ -23,7 +22,6 @@
 #include "clock.h"
 #include "config.h"
 #include "kthread.h"
-#include "ledger.h"
 #include "libset/libset.h"
 #include "park.h"
 #include "preempt.h"
@@ -216,7 +214,6 @@ static void set_up(struct stint_thread *t, struct worker *w, const struct stint_
 	t->joiner = NULL;
 	t->joins = NULL;
 	t->timer.in = NULL;
-	t->switches = 0;
 	t->task.weight = attr && attr->weight ? attr->weight : STINT_WEIGHT_NORMAL;
 	t->task.priority = attr ? attr->priority : STINT_PRIORITY_NORMAL;
 	t->task.deadline = attr ? attr->deadline : 0;
@@ -383,7 +380,6 @@ static int join_once(struct stint_thread *t, struct stint *s, uint64_t deadline)
 
 static int join(struct stint_thread *t, struct stint *s, void **result, uint64_t deadline, const void *caller)
 {
-	struct kthread *kt;
 	int err;
 
 	while ((err = join_once(t, s, deadline)) == EINTR)
@@ -392,8 +388,7 @@ static int join(struct stint_thread *t, struct stint *s, void **result, uint64_t
 		return err;
 	if (result)
 		*result = stint_of(t)->result;
-	kt = kthread_here();
-	thread_free(t, kt);
+	thread_free(t, kthread_here());
 	return 0;
 }
 

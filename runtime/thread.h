@@ -51,7 +51,6 @@ struct stint_thread {
 	struct stint_thread *next;      /* in a list of those that become ready together */
 	struct timer timer;
 	struct stint_waiter *joiner;    /* who waits for its end; under lock */
-	uint64_t switches;
 };
 
 _Static_assert(sizeof(struct stint_thread) <= THREAD_ROOM, "context.h");
