@@ -10,6 +10,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <time.h>
 
 #include "clock.h"
@@ -102,4 +103,22 @@ void clock_refine(void)
 	struct sample second = sample();
 
 	set_rate(&second);
+}
+
+void clock_sleep_on(int *word, int value, uint64_t until)
+{
+	uint64_t now;
+	stint_ns span;
+	struct timespec ts;
+
+	if (until == UINT64_MAX) {
+		sys_raw(SYS_futex, word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, value, NULL);
+		return;
+	}
+	now = clock_now();
+	if (until <= now)
+		return;
+	span = clock_ns(until - now) + 1;
+	ts = (struct timespec){ span / 1000000000, span % 1000000000 };
+	sys_raw(SYS_futex, word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, value, &ts);
 }

@@ -52,6 +52,9 @@ static inline stint_ns clock_ns(uint64_t cycles)
 	return ns > INT64_MAX ? INT64_MAX : (stint_ns)ns;
 }
 
+/* sleep as long as *@word is @value, at most until @until (UINT64_MAX: no end); sys_wake() wakes. It may return before that. */
+void clock_sleep_on(int *word, int value, uint64_t until);
+
 /* now + span, NEVER where that is beyond the end of time */
 static inline uint64_t clock_after(uint64_t now, uint64_t cycles)
 {

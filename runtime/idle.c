@@ -12,8 +12,6 @@
  */
 #define _GNU_SOURCE
 #define _LGPL_SOURCE
-#include <linux/futex.h>
-
 #include "idle.h"
 
 #include "clock.h"
@@ -60,7 +58,7 @@ bool idle_wake(struct worker *w)
 	if (how == 2)
 		poller_wake();
 	else
-		sys_raw(SYS_futex, &w->asleep, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL);
+		sys_wake(&w->asleep);
 	return true;
 }
 
@@ -235,15 +233,6 @@ uint64_t idle_switched(void)
 	return n;
 }
 
-static void sleep_on_word(struct worker *w, uint64_t first)
-{
-	uint64_t now = clock_now();
-	stint_ns span = first == NEVER ? 0 : first > now ? clock_ns(first - now) + 1 : 1;
-	struct timespec ts = { span / 1000000000, span % 1000000000 };
-
-	sys_raw(SYS_futex, &w->asleep, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 1, first == NEVER ? NULL : &ts);
-}
-
 void idle_sleep(struct worker *w)
 {
 	struct stint_thread *list = NULL;
@@ -263,7 +252,7 @@ void idle_sleep(struct worker *w)
 		if (how == 2)
 			list = poller_poll(first, &woken);
 		else
-			sleep_on_word(w, first);
+			clock_sleep_on(&w->asleep, 1, first);
 	}
 	if (__atomic_exchange_n(&w->asleep, 0, __ATOMIC_SEQ_CST))
 		__atomic_fetch_sub(&idle_nasleep, 1, __ATOMIC_SEQ_CST);

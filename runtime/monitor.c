@@ -20,7 +20,6 @@
 #define _GNU_SOURCE
 #define _LGPL_SOURCE
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -60,7 +59,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 static void poke(void)
 {
 	__atomic_fetch_add(&word, 1, __ATOMIC_SEQ_CST);
-	sys_raw(SYS_futex, &word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL);
+	sys_wake(&word);
 }
 
 void monitor_rouse(void)
@@ -168,16 +167,6 @@ static void armed_insig(uint64_t when)
 
 /* --- its life ---------------------------------------------------------------------------------- */
 
-static void sleep_until(int before, uint64_t when)
-{
-	uint64_t now = clock_now();
-	stint_ns span = when > now ? clock_ns(when - now) : 0;
-	struct timespec ts = { span / 1000000000, span % 1000000000 };
-
-	if (when > now)
-		sys_raw(SYS_futex, &word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, before, when == NEVER ? NULL : &ts);
-}
-
 /* It has time, and those that it would displace have none. Not so with "peer". Who chose another policy knows what it wants. */
 static void ask_not_to_displace(void)
 {
@@ -211,11 +200,7 @@ static void *monitor_main(void *arg)
 			rests = false;
 			next_look = now + monitor_look;
 		}
-		if (!tick_by_peer) {
-			sleep_until(before, next_look);
-			continue;
-		}
-		sleep_until(before, earlier(send_and_promise(now), next_look));
+		clock_sleep_on(&word, before, tick_by_peer ? earlier(send_and_promise(now), next_look) : next_look);
 	}
 	return NULL;
 }

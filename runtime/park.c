@@ -18,9 +18,6 @@
  * pending says why.
  */
 #define _GNU_SOURCE
-#include <linux/futex.h>
-#include <time.h>
-
 #include "park.h"
 
 #include "deadlock.h"
@@ -203,29 +200,17 @@ static bool stop_waiting(struct stint_waiter *w, int to)
 static void sleep_on(struct stint_waiter *w, uint64_t limit)
 {
 	int state = PARK_WAITS;
-	uint64_t now;
-	struct timespec ts;
 
 	if (!__atomic_compare_exchange_n(&w->state, &state, PARK_WAITS | FUTEX_SLEEPS, false, __ATOMIC_ACQ_REL,
 	                                 __ATOMIC_ACQUIRE) && !waits(state))
 		return;
-	if (limit == NEVER) {
-		sys_raw(SYS_futex, &w->state, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, PARK_WAITS | FUTEX_SLEEPS, NULL);
-		return;
-	}
-	now = clock_now();
-	if (limit > now) {
-		stint_ns span = clock_ns(limit - now) + 1;
-
-		ts = (struct timespec){ span / 1000000000, span % 1000000000 };
-		sys_raw(SYS_futex, &w->state, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, PARK_WAITS | FUTEX_SLEEPS, &ts);
-	}
+	clock_sleep_on(&w->state, PARK_WAITS | FUTEX_SLEEPS, limit);
 }
 
 void park_deadlocked(struct stint_waiter *w)
 {
 	if (stop_waiting(w, PARK_DEADLOCKED))
-		sys_raw(SYS_futex, &w->state, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL);
+		sys_wake(&w->state);
 }
 
 /* until somebody wakes it; it must be seen that there is such a one */
@@ -334,7 +319,7 @@ static inline struct stint_thread *woken(struct stint_thread *t, int *state, int
 	if (likely(t != NULL))
 		return was == PARK_WAITS || was == PARK_WAITS_HARD ? t : NULL;
 	if (was & FUTEX_SLEEPS)
-		sys_raw(SYS_futex, state, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL);
+		sys_wake(state);
 	return NULL;
 }
 

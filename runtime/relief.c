@@ -8,8 +8,6 @@
  */
 #define _GNU_SOURCE
 #define _LGPL_SOURCE
-#include <linux/futex.h>
-
 #include "relief.h"
 
 #include "clock.h"
@@ -22,7 +20,7 @@
 void relief_wake(struct worker *w)
 {
 	__atomic_fetch_add(&w->relief_word, 1, __ATOMIC_SEQ_CST);
-	sys_raw(SYS_futex, &w->relief_word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL);
+	sys_wake(&w->relief_word);
 }
 
 /* --- by the monitor ---------------------------------------------------------------------------- */
@@ -67,12 +65,8 @@ bool relief_over(const struct worker *w)
 
 static void nap(struct worker *w, int before, uint64_t until)
 {
-	uint64_t now = clock_now();
-	stint_ns span = until > now ? clock_ns(until - now) + 1 : 1;
-	struct timespec ts = { span / 1000000000, span % 1000000000 };
-
 	if (!__atomic_load_n(&idle_stopping, __ATOMIC_SEQ_CST))         /* after the word, which is bumped after that */
-		sys_raw(SYS_futex, &w->relief_word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, before, until == NEVER ? NULL : &ts);
+		clock_sleep_on(&w->relief_word, before, until);
 }
 
 /* all that is ready here, for others to run */
