@@ -51,6 +51,7 @@ struct stint_thread {
 	struct stint_thread *next;      /* in a list of those that become ready together */
 	struct timer timer;
 	struct stint_waiter *joiner;    /* who waits for its end; under lock */
+	uint64_t stopped_at;            /* its worker's turns when it was stopped last */
 };
 
 _Static_assert(sizeof(struct stint_thread) <= THREAD_ROOM, "context.h");

@@ -32,6 +32,8 @@
 #include "tick.h"
 #include "trace.h"
 
+#define FEW_TURNS 8             /* of those that displaced one, and wanted a moment */
+
 struct worker *workers[WORKERS_MAX];
 unsigned nworkers, nregular;
 static uint64_t signal_mask;            /* of who has started them: they begin with all blocked */
@@ -381,12 +383,15 @@ static void look_for_events(void)
 }
 
 /*
- * Those who ran instead wanted a moment, mostly; what comes in that does not always get the watch its CPU at once, which has just used it
- * for them. Then it would be seen at the end of the turn that begins.
+ * Who was stopped goes on. Those few that ran instead wanted a moment, mostly; what comes in that does not always get the watch its CPU at
+ * once, which has just used it for them. Then it would be seen at the end of the turn that begins. Where many have run it wants a moment
+ * itself, more likely than not; there to look costs more than it gives, and what is found stops it, and so on.
  */
 static void back(void)
 {
-	if (!poller_claimed())
+	struct worker *w = worker_here();
+
+	if (w->turns - w->running->stopped_at <= FEW_TURNS && !poller_claimed())
 		look_for_events();
 }
 
@@ -415,6 +420,7 @@ static bool turn_over(struct stint *s, uint64_t now)
 	}
 	runq_unlock(w);
 	idle_offer_at_tick(w);
+	t->stopped_at = w->turns;       /* if it is */
 	return over;
 }
 
