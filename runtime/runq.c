@@ -23,13 +23,14 @@
 bool runq_biased;
 stint_ns runq_quantum;
 static stint_ns least_turn;
-static uint64_t stale_cycles, wait_cycles, later_cycles;
+static uint64_t stale_cycles, wait_cycles, later_cycles, often_cycles;
 
 void runq_setup(stint_ns quantum)
 {
 	runq_biased = !sys_raw(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0, 0);
 	runq_quantum = quantum;
 	least_turn = quantum / 2;
+	often_cycles = clock_cycles(RUNQ_OFTEN_NS);
 	stale_cycles = clock_cycles(STALE_NS);
 	wait_cycles = clock_cycles(WAIT_NS);
 	later_cycles = clock_cycles(OFFER_LATER_NS);
@@ -84,16 +85,31 @@ static void unlock_other(struct worker *w)
 
 /* --- when the running thread is looked at ------------------------------------------------------ */
 
+static void set_turn_end_locked(struct worker *w, uint64_t now, uint64_t cycles)
+{
+	w->turn_of = w->turns;
+	w->turn_set = now;
+	w->turn_end = clock_after(now, cycles);
+}
+
+/* Since an end was set last threads have left by themselves, long before they would have been asked to. The next ones probably will, too. */
+static bool leave_often_locked(const struct worker *w, uint64_t now)
+{
+	uint64_t turns = w->turns - w->turn_of;
+
+	return turns >= RUNQ_OFTEN && now - w->turn_set < turns * often_cycles;
+}
+
+/* A tick for less than the least span costs more than it gives to those who wait. */
 void runq_begin_turn_locked(struct worker *w, struct stint_task *task, stint_ns now)
 {
-	stint_ns slice = w->policy->slice(w->rq, task, now);
+	stint_ns slice = w->policy->slice(w->rq, task, now), least = least_turn;
 
-	if (slice < least_turn)
-		slice = least_turn;     /* a tick for less costs more than it gives to those who wait */
-	w->turn_of = w->turns;
 	if (!w->timed)
 		runq_clock_locked(w);
-	w->turn_end = slice == STINT_FOREVER ? NEVER : clock_after(w->now_cycles, clock_cycles(slice));
+	if (leave_often_locked(w, w->now_cycles))
+		least = runq_quantum;
+	set_turn_end_locked(w, w->now_cycles, clock_cycles(slice > least ? slice : least));
 }
 
 /* The clock is read only where the timer must be armed. A turn_end that was kept and has passed is not this thread's. */
@@ -123,20 +139,17 @@ void runq_offer_later_slow(struct worker *w)
 }
 
 /*
- * The tick was set for an earlier turn. This one's least span counts from where it began, where that is known. Where many turns
- * have passed since, most threads leave by themselves long before they would be asked to, this one probably too: then a whole
- * quantum may pass until the next look.
+ * The tick was set for an earlier turn. This one's least span counts from where it began, where that is known. Where threads leave often, a
+ * whole quantum may pass until the next look.
  */
 static void begin_turn_late_locked(struct worker *w, struct stint_thread *t, uint64_t now)
 {
 	uint64_t began = stint_of(t)->switched_in, ran = w->timed && began < now ? now - began : 0, least = clock_cycles(least_turn);
-	bool often = w->turns - w->turn_of >= RUNQ_OFTEN && w->timed && ran < least / 4;
-	stint_ns slice = w->policy->slice(w->rq, &t->task, w->now);
-	uint64_t span = slice == STINT_FOREVER ? NEVER : clock_cycles(slice);
+	bool often = leave_often_locked(w, now) && w->timed && ran < least / 4;
+	uint64_t span = clock_cycles(w->policy->slice(w->rq, &t->task, w->now));
 
 	least = often ? clock_cycles(runq_quantum) : least > ran ? least - ran : 0;
-	w->turn_of = w->turns;
-	w->turn_end = clock_after(now, span > least ? span : least);
+	set_turn_end_locked(w, now, span > least ? span : least);
 }
 
 bool runq_turn_over_locked(struct worker *w, struct stint_thread *t, uint64_t now)
@@ -158,10 +171,9 @@ bool runq_turn_over_locked(struct worker *w, struct stint_thread *t, uint64_t no
 		return true;
 	}
 	more = w->policy->tick(w->rq, &t->task, w->now);
-	w->turn_of = w->turns;
 	if (more > 0 && more < least_turn)
 		more = least_turn;
-	w->turn_end = more == STINT_FOREVER ? NEVER : clock_after(now, clock_cycles(more));
+	set_turn_end_locked(w, now, clock_cycles(more));
 	return more <= 0;
 }
 

@@ -24,7 +24,8 @@
 #include "idle.h"
 #include "spin.h"
 
-#define RUNQ_OFTEN 32                   /* turns between two ticks: threads leave by themselves soon enough */
+#define RUNQ_OFTEN 32                   /* turns between two ticks: threads leave by themselves soon enough, */
+#define RUNQ_OFTEN_NS 40000             /* if they last so long */
 
 extern PRIVATE bool runq_biased;        /* the kernel has that barrier; constant while workers run */
 extern PRIVATE stint_ns runq_quantum;   /* what turns should last; constant while workers run */

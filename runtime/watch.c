@@ -33,11 +33,11 @@
 #include "clock.h"
 #include "idle.h"
 #include "poller.h"
+#include "runq.h"
 #include "sys.h"
 #include "worker.h"
 
 #define GRACE_NS 50000
-#define OFTEN_NS 40000          /* a worker that switches so often */
 #define AWAY_MAX_NS 1000000
 #define SLICE_NS 100000         /* the least that there is */
 #define PR_SET_TIMERSLACK 29
@@ -187,7 +187,7 @@ int watch_start(void)
 
 	stopping = 0;
 	grace_cycles = clock_cycles(GRACE_NS);
-	often_cycles = clock_cycles(OFTEN_NS);
+	often_cycles = clock_cycles(RUNQ_OFTEN_NS);
 	err = sys_thread_create(&thread, NULL, watch_main, NULL);
 	running = !err;
 	return err;

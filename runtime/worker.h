@@ -51,7 +51,8 @@ struct worker {
 	struct stint_thread *heir;      /* waited for the end of the running one, which is on its way out: ready once that has left */
 	struct stint_thread *handed;    /* picked, to be run from the worker's own stack */
 	uint64_t turn_end;              /* when the running one's turn is to be looked at, cycles; NEVER */
-	uint64_t turns, turn_of;        /* threads run; which of them turn_end was set for */
+	uint64_t turns, turn_of;        /* threads run; which of them turn_end was set for, */
+	uint64_t turn_set;              /* and when */
 	uint64_t turns_looked;          /* turns, at the last tick */
 	uint64_t offer_at;              /* when those who wait here are to be offered to a sleeper again, cycles; NEVER */
 	bool resched;                   /* the running one is to leave as soon as it can */

@@ -1,5 +1,5 @@
 /*
- * test_runq.c - what an idle worker takes from another's queue: how many, and in which order
+ * test_runq.c - what an idle worker takes from another's queue: how many, and in which order; and when a turn is to be looked at
  */
 #include "unit.h"
 
@@ -65,4 +65,30 @@ START_TEST(half_or_few)
 }
 END_TEST
 
-UNIT_MAIN("runq", half_or_few)
+/* @turns later, each of which took that long, a turn begins that the policy would end at once: it lasts for @span all the same */
+static void lasts(unsigned turns, stint_ns each, stint_ns span)
+{
+	w->turns += turns;
+	w->now_cycles += turns * clock_cycles(each);
+	runq_begin_turn_locked(w, &threads[0].task, 0);
+	ck_assert_uint_eq(w->turn_end, w->now_cycles + clock_cycles(span));
+}
+
+START_TEST(turn_ends)
+{
+	runq_setup(STINT_MS(1));
+	has_ready("fair", 2);
+	w->timed = true;
+	w->now_cycles = clock_now();
+	ck_assert_ptr_eq(w->policy->pick_next(w->rq, 0), &threads[0].task);
+	lasts(1, STINT_US(1), STINT_US(500));
+	lasts(RUNQ_OFTEN - 1, STINT_US(1), STINT_US(500));
+	lasts(RUNQ_OFTEN, STINT_US(1), STINT_MS(1));
+	lasts(10 * RUNQ_OFTEN, RUNQ_OFTEN_NS - 1000, STINT_MS(1));
+	lasts(10 * RUNQ_OFTEN, RUNQ_OFTEN_NS + 1000, STINT_US(500));
+	free(w);
+	w = NULL;
+}
+END_TEST
+
+UNIT_MAIN("runq", half_or_few, turn_ends)
