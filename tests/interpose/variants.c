@@ -180,7 +180,7 @@ static void test_identity(void)
 
 /* --- signals ----------------------------------------------------------------------------------- */
 
-static volatile int handled, spun;
+static volatile int handled, spun, through;
 
 static void handler(int signo)
 {
@@ -219,6 +219,7 @@ static void *uses_old_signals(void *arg)
 	CHECK(sigset(NSIG + 1, handler) == SIG_ERR);
 	CHECK_INT(sigsetmask(-1), ==, 0);
 	CHECK_INT(siggetmask() >> (SIGUSR1 - 1) & 1, ==, 1);
+	through = 1;
 	for (;;)
 		;                               /* can be stopped all the same */
 	return arg;
@@ -231,7 +232,7 @@ static void test_signals(void)
 	stint_t *s = stint_launch(uses_old_signals, NULL, STINT_MS(1));
 
 	CHECK(s);
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < 20 || !through; i++) {
 		CHECK_INT(stint_resume(s, STINT_MS(1)), ==, ETIMEDOUT);
 		CHECK_INT(handled && !spun, ==, 0);     /* the handler was not stopped */
 	}
@@ -321,11 +322,14 @@ static void test_reports(void)
 
 /* --- forks inside libc ------------------------------------------------------------------------- */
 
+static volatile int is_daemon;  /* in the child only */
+
 static void *becomes_daemon(void *arg)
 {
 	CHECK_INT(daemon(0, 0), ==, 0);
 	CHECK_INT(getsid(0), ==, getpid());
 	CHECK_INT(write(*(int *)arg, "d", 1), ==, 1);
+	is_daemon = 1;
 	for (;;)
 		;
 	return arg;
@@ -366,6 +370,8 @@ static void test_forks(void)
 	CHECK_INT(pid, >=, 0);
 	if (!pid) {
 		s = stint_launch(becomes_daemon, &fds[1], STINT_MS(20));
+		while (!is_daemon)      /* it may have been stopped before */
+			CHECK_INT(stint_resume(s, STINT_MS(20)), ==, ETIMEDOUT);
 		CHECK_INT(write(fds[1], stint_state(s) == STINT_TIMED_OUT ? "t" : "f", 1), ==, 1);
 		_exit(0);
 	}
