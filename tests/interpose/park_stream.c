@@ -8,6 +8,7 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pty.h>
 #include <stdio_ext.h>
 #include <sys/socket.h>
@@ -138,6 +139,23 @@ static void *writes_rest(void *arg)
 	return NULL;
 }
 
+/*
+ * What is written to a terminal comes to the other end by a kernel thread of its own, and poll() sits in the kernel until that is
+ * done, uninterruptibly, where it finds too little: with a relief, if that takes long. So here, where no worker is.
+ */
+static void arrive(int terminal)
+{
+	struct pollfd p = { terminal, POLLIN, 0 };
+	struct termios raw;
+
+	CHECK_INT(tcgetattr(terminal, &raw), ==, 0);
+	raw.c_cc[VMIN] = 255;
+	CHECK_INT(tcsetattr(terminal, TCSANOW, &raw), ==, 0);
+	CHECK_INT(poll(&p, 1, 0), ==, 0);
+	raw.c_cc[VMIN] = 1;
+	CHECK_INT(tcsetattr(terminal, TCSANOW, &raw), ==, 0);
+}
+
 static void in_a_line(int in, int out, stint_ns limit)
 {
 	for (int buffered = 0; buffered < 2; buffered++)
@@ -148,6 +166,8 @@ static void in_a_line(int in, int out, stint_ns limit)
 			if (!buffered)
 				CHECK_INT(setvbuf(l.f, NULL, _IONBF, 0), ==, 0);
 			CHECK_INT(write(out, "12 ", 3), ==, 3);
+			if (isatty(in))
+				arrive(in);
 			together(reads_line, writes_rest, &l, &l);
 			CHECK_INT(fclose(l.f), ==, 0);
 		}
