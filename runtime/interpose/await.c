@@ -13,7 +13,10 @@
 #include <wchar.h>
 
 #include "../sys.h"
-#include "await.h"
+#include "stream.h"
+
+#define LOOK_MIN_MS 1
+#define LOOK_MAX_MS 128
 
 /* in _flags */
 #define UNBUFFERED 0x0002
@@ -61,18 +64,26 @@ static void show_prompt(const FILE *f)
 		fflush(stdout);
 }
 
-/* true: it can be read, or reading will fail */
-static bool wait_for(int fd)
+/*
+ * True: it can be read, or reading will fail. Another one that reads the stream meanwhile may take what comes and leave the rest in the
+ * buffer, for us, and nothing tells; so we look there, less and less often.
+ */
+static bool wait_for(const FILE *f)
 {
-	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct pollfd p = { .fd = f->_fileno, .events = POLLIN };
 	struct eintr_mark mark;
+	int look = LOOK_MIN_MS, r;
 
 	eintr_mark(&mark);
-	while (poll(&p, 1, -1) < 0) {
-		if (errno != EINTR)
+	while ((r = poll(&p, 1, look)) <= 0) {
+		if (r < 0 && errno != EINTR)
 			return true;
-		if (!eintr_restarts(&mark))
+		if (r < 0 && !eintr_restarts(&mark))
 			return false;
+		if (has_input(f) || !will_read(f))
+			return true;
+		if (!r && look < LOOK_MAX_MS)
+			look *= 2;
 	}
 	return true;
 }
@@ -81,10 +92,10 @@ bool await_input(struct stint *s, FILE *f)
 {
 	int saved = errno;
 
-	if (s->depth || !f || !will_read(f) || is_ready(f->_fileno) || !would_block(f->_fileno))
+	if (s->depth || !f || stream_parks(s) || !will_read(f) || is_ready(f->_fileno) || !would_block(f->_fileno))
 		return true;
 	show_prompt(f);
-	if (!wait_for(f->_fileno)) {
+	if (!wait_for(f)) {
 		f->_flags |= ERR_SEEN;
 		errno = EINTR;
 		return false;

@@ -4,6 +4,9 @@
  * In a function of libc that reads a stream a call is not stopped, because the stream is locked and its buffer half done. So
  * a call first waits until the descriptor can be read, where nothing is held and it may be stopped. That is all for a
  * line that comes at once; where libc finds less than it needs, it waits for the rest with the stream locked.
+ *
+ * A thread in no call needs none of that: it is parked in there, and may be ended (stream.h). It must not wait here: of several
+ * that do, one may read the lines of all.
  */
 #ifndef STINT_AWAIT_H
 #define STINT_AWAIT_H

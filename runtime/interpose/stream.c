@@ -211,17 +211,32 @@ static void await_unlocked(struct stint *s, FILE *f, const void *caller)
 	}
 }
 
+static bool is_ready(void)
+{
+	if (unlikely(!__atomic_load_n(&ready, __ATOMIC_ACQUIRE)))
+		begin();
+	return ready > 0;
+}
+
+bool stream_parks(struct stint *s)
+{
+	bool parks;
+
+	if (!s->is_thread || !parks_in(s))
+		return false;
+	preempt_disable(s);
+	parks = is_ready();
+	preempt_enable(s, caller_address());
+	return parks;
+}
+
 void *stream_enter(struct stint *s, FILE *f, const void *caller)
 {
 	void *outer = s->stream;
 
 	preempt_disable(s);
-	if (f && parks_within(s)) {
-		if (unlikely(!__atomic_load_n(&ready, __ATOMIC_ACQUIRE)))
-			begin();
-		if (ready > 0 && is_taken(f))
-			await_unlocked(s, f, caller);
-	}
+	if (f && parks_within(s) && is_ready() && is_taken(f))
+		await_unlocked(s, f, caller);
 	s->stream = f;
 	return outer;
 }

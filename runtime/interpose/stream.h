@@ -18,6 +18,9 @@
 void *stream_enter(struct stint *s, FILE *f, const void *caller);
 void stream_leave(struct stint *s, FILE *f, void *outer, const void *caller);
 
+/* whether @s, outside the pair, may go in without having waited for input */
+bool stream_parks(struct stint *s);
+
 #define ON_STREAM(ret, name, params, args, f) ON_STREAM_IF(true, ret, name, params, args, f, (ret)0)
 
 /* @f NULL: nothing is read. @failure is what it returns when it was interrupted. */

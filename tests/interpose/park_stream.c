@@ -276,6 +276,40 @@ static void no_line_is_torn(void)
 	close(fds[1]);
 }
 
+static void *reads_whole_lines_in_call(void *arg)
+{
+	stint_t *call = stint_launch(reads_whole_lines, arg, STINT_MS(1));
+
+	CHECK(call);
+	while (!stint_is_complete(call))
+		stint_resume(call, STINT_MS(1));
+	stint_free(call);
+	return NULL;
+}
+
+/* both wait, and two lines come at once: who reads first has read the other one's as well, which is in the buffer then */
+static void one_reads_for_both(stint_fn *reads)
+{
+	struct shared h = { NULL, 0, { 0, 0 } };
+	stint_thread_t *t[2];
+	int fds[2];
+
+	CHECK_INT(pipe(fds), ==, 0);
+	h.f = fdopen(fds[0], "r");
+	for (int i = 0; i < 2; i++)
+		t[i] = thread(reads, &h);
+	while (__atomic_load_n(&h.begun, __ATOMIC_ACQUIRE) < 2)
+		sleep_ns(100000);
+	settle();
+	CHECK_INT(write(fds[1], "line 0, whole\nline 1, whole\n", 28), ==, 28);
+	for (int i = 0; i < 2; i++)
+		joined(t[i]);
+	CHECK_INT(h.lines[0], ==, 1);
+	CHECK_INT(h.lines[1], ==, 1);
+	fclose(h.f);
+	close(fds[1]);
+}
+
 /* it waits for a kernel thread, which does not tell when it is done */
 static void *wants_stream(void *arg)
 {
@@ -641,6 +675,8 @@ int main(void)
 		spawning = reliefs();           /* which waits for the command to begin */
 		puts("shared");
 		no_line_is_torn();
+		one_reads_for_both(reads_whole_lines);
+		one_reads_for_both(reads_whole_lines_in_call);
 		of_a_kernel_thread();
 		puts("writing");
 		outputs();
