@@ -25,6 +25,9 @@
  *   behind lacks nearly a quantum * (n - 1) / n, so r must be below quantum / n to displace it. A new task asks
  *   for an eighth. It comes soon, but does not displace anyone: mostly that would be its maker, at each one that
  *   it makes.
+ * - A task that becomes ready is due a quantum earlier, until it runs, to those that wait; not to the running one. Or one that computes and is
+ *   due a little earlier would have the CPU, for half a quantum at least, and all that came for a moment would wait, although they have
+ *   displaced somebody. So while others come and go a task may be behind by a quantum more than its request.
  * - While a task is away its lag is kept, at most one request. A debt is paid off by V going on, as if it had
  *   stayed and not been picked; it is gone when the queue was empty in the meantime, or the task wakes up in
  *   another queue.
@@ -96,6 +99,7 @@ struct node {
 	bool begun;                             /* has run */
 	bool awaited : 1;                       /* somebody waits for its end; valid while it is fresh and in line */
 	bool in_row : 1;                        /* it began because it was the eldest and those had waited a quantum, and has not blocked */
+	bool quick : 1;                         /* due a quantum earlier, until it runs */
 	int64_t request;                        /* ns */
 	int64_t loan;                           /* of a ready one: v is that much less than what it is charged with */
 } __attribute__((may_alias));
@@ -800,6 +804,18 @@ static void pay_back(struct queue *q, struct node *n)
 	n->loan = 0;
 }
 
+static int64_t due_if_it_runs(const struct queue *q, const struct node *n)
+{
+	return n->quick ? plus(n->due, q->usual) : n->due;
+}
+
+static void begin(struct queue *q, struct node *n)
+{
+	pay_back(q, n);
+	n->due = due_if_it_runs(q, n);
+	n->quick = false;
+}
+
 /*
  * How much earlier, in virtual time, one that wakes up is due than it would be. It is for new ones to wait until the others have got what they
  * are owed for those that have ended.
@@ -826,7 +842,8 @@ static void wakeup(void *rq, struct stint_task *t, stint_ns now)
 		enter(q, n, q->base, 0);
 		return;
 	}
-	early = headstart(q);
+	early = headstart(q) + q->usual;
+	n->quick = true;
 	v = average(q);
 	if (same && a->lag > 0)
 		enter_lagging(q, n, a->lag, here ? a->held : 0, early);
@@ -852,7 +869,7 @@ static struct stint_task *pick_next(void *rq, stint_ns now)
 	q->since = now;
 	if (!n)
 		return NULL;
-	pay_back(q, n);
+	begin(q, n);
 	n->begun = true;
 	if (__builtin_expect(q->made, 0))
 		q->made = false;
@@ -954,7 +971,7 @@ static bool preempts(void *rq, const struct stint_task *woken, const struct stin
 	const struct node *w = node_of(woken), *r = node_of(running);
 
 	charge(q, now);
-	return w->begun && eligible(q, w->v) && (ahead(w->due, r->due) < 0 || as_good_as_served(q, r));
+	return w->begun && eligible(q, w->v) && (ahead(due_if_it_runs(q, w), r->due) < 0 || as_good_as_served(q, r));
 }
 
 /* The one that would be the next here: it can run there at once. */
@@ -972,7 +989,7 @@ static struct stint_task *balance(void *rq, stint_ns now)
 	}
 	if (!n)
 		return NULL;
-	pay_back(q, n);
+	begin(q, n);
 	lag = owed(q, n);
 	leave(q, n, 0);
 	*(struct away *)n = (struct away){ .lag = lag };

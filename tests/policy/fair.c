@@ -113,8 +113,9 @@ static const struct node *first_fresh(bool in_line[])
  * due at once.
  */
 static bool is_best(const struct node *chosen, const struct queue *then, const struct node *fresh, const bool in_line[],
-                    const int64_t v_then[])
+                    const int64_t v_then[], const int64_t due_then[])
 {
+	int64_t due = due_then[task_of((struct node *)chosen) - tasks], best_due = 0;
 	const struct node *best = NULL;
 	bool best_may = false;
 
@@ -124,12 +125,13 @@ static bool is_best(const struct node *chosen, const struct queue *then, const s
 
 		if (!ready_now[i] || n == then->yielded || (in_line[i] && n != fresh))
 			continue;
-		if (!best || (may && !best_may) || (may == best_may && ahead(n->due, best->due) < 0)) {
+		if (!best || (may && !best_may) || (may == best_may && ahead(due_then[i], best_due) < 0)) {
 			best = n;
+			best_due = due_then[i];
 			best_may = may;
 		}
 	}
-	return best && (chosen == best || (chosen->due == best->due && best_may ==
+	return best && (chosen == best || (due == best_due && best_may ==
 	       ((wide)ahead(v_then[task_of((struct node *)chosen) - tasks], then->base) * then->total <= then->sum)));
 }
 
@@ -137,13 +139,14 @@ static void pick(void)
 {
 	const struct node *fresh;
 	bool in_line[TASKS] = { false };
-	int64_t v_then[TASKS];
+	int64_t v_then[TASKS], due_then[TASKS];
 	struct queue before = q;
 	struct stint_task *t;
 
 	for (unsigned i = 0; i < TASKS; i++)
 		v_then[i] = node_of(&tasks[i])->v;
-
+	for (unsigned i = 0; i < TASKS; i++)
+		due_then[i] = node_of(&tasks[i])->due;
 	for (const struct node *n = q.fresh.first; n; n = n->left)
 		in_line[task_of((struct node *)n) - tasks] = true;
 	fresh = first_fresh(in_line);
@@ -153,7 +156,7 @@ static void pick(void)
 		return;
 	}
 	if (before.root || before.line.first || before.fresh.first)
-		CHECK(node_of(t) != before.yielded && is_best(node_of(t), &before, fresh, in_line, v_then));
+		CHECK(node_of(t) != before.yielded && is_best(node_of(t), &before, fresh, in_line, v_then, due_then));
 	else
 		CHECK(node_of(t) == before.yielded);
 	ready_now[t - tasks] = false;
@@ -358,13 +361,34 @@ static void little_before_the_rest(stint_ns left, bool comes)
 	advance(&q, n, -virtual_span(STINT_MS(2), STINT_WEIGHT_NORMAL));
 	n->due = plus(n->v, virtual_span(left, STINT_WEIGHT_NORMAL));
 	wakeup(&q, &tasks[1], now);
-	CHECK(ahead(node_of(&tasks[1])->due, n->due) > 0);
+	CHECK(ahead(due_if_it_runs(&q, node_of(&tasks[1])), n->due) > 0);
 	CHECK_INT(preempts(&q, &tasks[1], &tasks[0], now), ==, comes);
 	preempt(&q, &tasks[0], now);
 	CHECK(ahead(n->due, n->v) == virtual_span(comes ? STINT_MS(1) : left, STINT_WEIGHT_NORMAL));
 }
 
 /* The process stood still for an hour. Who was running then runs again soon. */
+/* One that wakes up and displaces another runs then, and not one that computes, which waits and is due a little earlier; @after: or not so little */
+static void woken_before_hogs(stint_ns after, bool comes)
+{
+	begin_with_two();
+	memset(&tasks[2], 0, sizeof(tasks[2]));
+	tasks[2].weight = STINT_WEIGHT_NORMAL;
+	attach(&q, &tasks[2], now);
+	now += STINT_US(300);
+	preempt(&q, &tasks[0], now);
+	CHECK(pick_next(&q, now) == &tasks[1]);
+	now += STINT_US(150);
+	block(&q, &tasks[1], now);              /* it has had its share */
+	CHECK(pick_next(&q, now) == &tasks[2]);
+	now += STINT_US(780) + after;
+	wakeup(&q, &tasks[1], now);
+	CHECK(ahead(node_of(&tasks[0])->due, due_if_it_runs(&q, node_of(&tasks[1]))) < 0);
+	CHECK(preempts(&q, &tasks[1], &tasks[2], now));
+	preempt(&q, &tasks[2], now);
+	CHECK(pick_next(&q, now) == &tasks[comes ? 1 : 0]);
+}
+
 static void stopped_for_long(void)
 {
 	stint_ns since;
@@ -796,6 +820,8 @@ int main(void)
 	short_after_long();
 	little_before_the_rest(STINT_US(400), true);
 	little_before_the_rest(STINT_US(600), false);
+	woken_before_hogs(0, true);
+	woken_before_hogs(STINT_MS(3), false);
 	stopped_for_long();
 	what_is_kept();
 	yields_are_not_saved();
