@@ -95,6 +95,12 @@ static char kernel_state(int tid)
 	return end && end[1] == ' ' ? end[2] : 'R';
 }
 
+/* After that it is asked once more: a worker that has run out of work since sleeps, too. */
+static bool sits_in_kernel(const struct worker *w, uint64_t turns)
+{
+	return kernel_state(w->kt->tid) != 'R' && waited_for(w) && __atomic_load_n(&w->turns, __ATOMIC_RELAXED) == turns;
+}
+
 /* when to look next: soon while anybody waits, else when the first who sleeps should have been woken */
 static uint64_t look(uint64_t now)
 {
@@ -112,7 +118,7 @@ static uint64_t look(uint64_t now)
 			continue;
 		}
 		next = now;
-		if (turns == seen[i].turns && !idle_wake_one() && kernel_state(w->kt->tid) != 'R')
+		if (turns == seen[i].turns && !idle_wake_one() && sits_in_kernel(w, turns))
 			relief_bring(w, turns);
 		seen[i].turns = turns;
 	}
