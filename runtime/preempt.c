@@ -57,7 +57,8 @@
 
 struct preempt_thread_ops preempt_thread;
 
-struct stint *preempt_expired(struct stint *s, uint64_t now)
+/* the outermost call of the chain that ends in @s whose time is up at @now, or NULL */
+static struct stint *expired(struct stint *s, uint64_t now)
 {
 	struct stint *l = NULL;
 
@@ -75,10 +76,10 @@ struct stint *preempt_expired(struct stint *s, uint64_t now)
 /* The same, and if it is a thread, its turn is over indeed: the policy has been asked, which may have set another end. */
 static struct stint *to_stop(struct stint *s, uint64_t now)
 {
-	struct stint *l = preempt_expired(s, now);
+	struct stint *l = expired(s, now);
 
 	while (l && unlikely(l->is_thread) && !preempt_thread.turn_over(l, now))
-		l = preempt_expired(s, now);
+		l = expired(s, now);
 	return l;
 }
 

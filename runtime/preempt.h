@@ -75,9 +75,6 @@ static inline void preempt_leave_alone(struct stint *s, int how)
 	arch_switch(&s->ctx, &s->ret);
 }
 
-/* the outermost call of the chain that ends in @s whose time is up at @now, or NULL */
-struct stint *preempt_expired(struct stint *s, uint64_t now);
-
 /*
  * The program jumps out of its signal handler, which may have interrupted one of our wrappers (an accept that
  * it wants to give up) or the end of our own handler: what they had disabled is enabled again.
