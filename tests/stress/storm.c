@@ -69,5 +69,5 @@ int main(void)
 	const struct drive d = { .timeout = timeout, .cancel_one_in = 100, .finish_one_in = 100 };
 
 	unsetenv("STINT_SIGNAL");
-	return drive_main(&d, 1, 20, begin, end);
+	return drive_main(&d, 1, 10, begin, end);
 }

@@ -14,5 +14,5 @@ int main(void)
 {
 	const struct drive d = { .timeout = timeout, .shared = true, .cancel_one_in = 80, .finish_one_in = 80 };
 
-	return drive_main(&d, THREADS, 20, NULL, NULL);
+	return drive_main(&d, THREADS, 10, NULL, NULL);
 }

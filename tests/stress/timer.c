@@ -12,5 +12,5 @@ int main(void)
 {
 	const struct drive d = { .timeout = timeout, .cancel_one_in = 60, .finish_one_in = 60 };
 
-	return drive_main(&d, 1, 20, NULL, NULL);
+	return drive_main(&d, 1, 10, NULL, NULL);
 }
