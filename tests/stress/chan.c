@@ -67,6 +67,8 @@ static void sends(struct place *p)
 		CHECK(r == 0 || r == ETIMEDOUT);
 		stint_preempt_disable();
 		j->fate[j->seq++] = r ? REFUSED : SENT;
+		if (!r)
+			crew_did();
 		stint_preempt_enable();
 	}
 }

@@ -35,6 +35,7 @@ struct place {
 static struct place crew[CREW];
 static int over;                        /* no new work, no more cancels */
 static long cancels;
+static int did;                         /* the job does something, in this round */
 static stint_fn *crew_job;
 static void (*crew_settle)(struct place *p);
 
@@ -101,7 +102,18 @@ static inline void crew_replace(struct place *p)
 	crew_enter(p);
 }
 
-/* @finish is called when the time is over and nobody is cancelled any more; it has to make all jobs end */
+/* the job, where it has done something; told once, or all would share it */
+static inline void crew_did(void)
+{
+	if (!LOAD(did))
+		STORE(did, 1);
+}
+
+/*
+ * @finish is called when the time is over and nobody is cancelled any more; it has to make all jobs end. The time is not over
+ * before the job has done something, and somebody was cancelled: on a machine that stood still, all of it may have passed
+ * meanwhile.
+ */
 static inline void crew_round(unsigned workers, uint64_t seed, int64_t ns, stint_fn *job, void (*settle)(struct place *),
                               void (*finish)(void))
 {
@@ -111,6 +123,7 @@ static inline void crew_round(unsigned workers, uint64_t seed, int64_t ns, stint
 
 	CHECK_INT(stint_start(&config), ==, 0);
 	STORE(over, 0);
+	STORE(did, 0);
 	crew_job = job;
 	crew_settle = settle;
 	rng_seed(&rng, seed);
@@ -123,7 +136,7 @@ static inline void crew_round(unsigned workers, uint64_t seed, int64_t ns, stint
 		rng_seed(&p->own, seed + 1001 + (uint64_t)i);
 		crew_enter(p);
 	}
-	while (now_ns() < end) {
+	while (now_ns() < end || !LOAD(did) || !LOAD(cancels)) {
 		struct place *p = &crew[rng_below(&rng, CREW)];
 
 		sleep_ns((int64_t)rng_below(&rng, 1000000));

@@ -239,7 +239,7 @@ static void storm(struct rng *r, int64_t span)
 {
 	int64_t end = now_ns() + span;
 
-	while (now_ns() < end) {
+	while (now_ns() < end || !LOAD(stepped)) {      /* it may have passed while the machine stood still */
 		int tid = LOAD(tids[rng_below(r, (uint64_t)LOAD(ntids))]);
 
 		if (tid)

@@ -161,6 +161,7 @@ static void note_joined(struct job *j)
 	j->child = NULL;
 	ADD(joined, 1);
 	stint_preempt_enable();
+	crew_did();
 }
 
 /* whoever had the job has been cancelled, perhaps in the join */

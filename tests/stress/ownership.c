@@ -501,6 +501,15 @@ struct state {
 	size_t heap;
 };
 
+/* what is looked for in the end; the time may have passed while the machine stood still */
+static bool enough(void)
+{
+	for (int k = BLOCK; k < KINDS; k++)
+		if (!__atomic_load_n(&taken[k], __ATOMIC_RELAXED))
+			return false;
+	return __atomic_load_n(&cancels, __ATOMIC_RELAXED);
+}
+
 static struct state round_of(int64_t span, struct rng *r)
 {
 	pthread_t t[KTHREADS];
@@ -516,6 +525,8 @@ static struct state round_of(int64_t span, struct rng *r)
 	for (int i = 0; i < KTHREADS; i++)
 		CHECK_INT(pthread_create(&t[i], NULL, works, &actors[i * (CALLS + 1)]), ==, 0);
 	sleep_ns(span);
+	while (!enough())
+		sleep_ns(1000000);
 	leave = true;
 	for (int i = 0; i < KTHREADS; i++)
 		CHECK_INT(pthread_join(t[i], NULL), ==, 0);

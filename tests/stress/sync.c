@@ -77,6 +77,7 @@ static void enters(struct place *p)
 	j->count++;
 	CHECK_INT(ADD(shared.inside, -1), ==, 0);
 	j->inside = false;
+	crew_did();
 	stint_preempt_enable();
 	CHECK_INT(stint_mutex_unlock(&shared.lock), ==, 0);
 }
