@@ -6,12 +6,19 @@
 
 #include <pthread.h>
 
+#include "checker.h"
 #include "context.h"
 #include "init.h"
 #include "ledger.h"
 #include "sys.h"
 
 #define N 500
+
+/* Where each access is looked at, and threads take turns, many rounds show what a few do. */
+static int rounds(int n)
+{
+	return checker_is_valgrind() ? n / 8 : n;
+}
 
 static void start(void)
 {
@@ -86,7 +93,7 @@ START_TEST(released)
 
 	start();
 	s = call();
-	for (int round = 0; round < 50; round++) {
+	for (int round = 0; round < rounds(64); round++) {
 		for (int i = 0; i < N; i++)
 			held(s, 1000);
 		ledger_heap_release(s);
@@ -192,7 +199,7 @@ START_TEST(not_fooled)
 	memcpy(other, mine, usable(mine));
 	ck_assert(!ledger_block_known(other, usable(other)));
 	ck_assert(!ledger_block_drop(NULL, other, usable(other)));
-	for (int i = 0; i < 100000; i++) {
+	for (int i = 0; i < rounds(100000); i++) {
 		uint64_t any = rng_next(&r) >> rng_below(&r, 64);
 
 		memcpy(other + usable(other) - sizeof(any), &any, sizeof(any));
@@ -229,7 +236,7 @@ START_TEST(raced)
 	start();
 	s = call();
 	pthread_barrier_init(&barrier, NULL, 2);
-	for (int round = 0; round < 200; round++) {
+	for (int round = 0; round < rounds(200); round++) {
 		pthread_t thread;
 		size_t gone;
 

@@ -24,7 +24,18 @@ if "$VALGRIND" --quiet "$top_builddir/tests/api/pause" 2>&1 | grep -q "Valgrind:
 	exit 77
 fi
 
-failed=0
+dir=$(mktemp -d "${TMPDIR:-/tmp}/stint-valgrind.XXXXXX") || exit 99
+trap 'rm -rf "$dir"' EXIT
+trap 'exit 99' HUP INT TERM
+
+# What is exec'ed or forked is not followed: children that are killed on purpose would be reported.
+checked()
+{
+	"$VALGRIND" --quiet --error-exitcode=9 --child-silent-after-fork=yes --leak-check=no \
+		--soname-synonyms=somalloc=nouserintercepts "$1" >"$2" 2>&1 || echo "${1##*/} failed under valgrind: status $?" >>"$2-failed"
+}
+
+# all at once: valgrind lets a program have one CPU
 ran=0
 for program in $unit $api; do
 	case " $unit " in
@@ -33,13 +44,13 @@ for program in $unit $api; do
 	esac
 	[ -x "$path" ] || continue
 	ran=$((ran + 1))
-	echo "== $program"
-	# what is exec'ed or forked is not followed: children that are killed on purpose would be reported
-	if ! "$VALGRIND" --quiet --error-exitcode=9 --child-silent-after-fork=yes --leak-check=no \
-		--soname-synonyms=somalloc=nouserintercepts "$path"; then
-		echo "$program failed under valgrind"
-		failed=$((failed + 1))
-	fi
+	checked "$path" "$dir/$program" &
 done
+wait
+for program in $unit $api; do
+	[ -e "$dir/$program" ] && echo "== $program" && cat "$dir/$program"
+done
+cat "$dir"/*-failed 2>/dev/null
+failed=$(ls "$dir" | grep -c failed)
 echo "$ran programs, $failed failed"
 [ "$ran" -gt 0 ] && [ "$failed" -eq 0 ]
