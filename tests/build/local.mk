@@ -12,6 +12,7 @@ build_tests = \
 	tests/build/manpages.sh \
 	tests/build/orphans.sh \
 	tests/build/switch.sh \
-	tests/build/tsan.sh
+	tests/build/tsan.sh \
+	tests/build/turns.sh
 TESTS += $(build_tests)
 EXTRA_DIST += $(build_tests) tests/build/lib.sh
