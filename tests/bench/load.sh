@@ -39,8 +39,8 @@ holds()
 	awk "BEGIN { exit !($2) }" || error "$1: not true: $2"
 }
 
-# Due are 500 in one second; the gaps are random, but by the seed the same each time. A slow machine answers later, not less.
-run 0 --grace 60 -r 500 -d 1 -w 0.1 -c 8 --burn-share 10 --burn-us 100 --sleep "$port"
+# Due are 500 in half a second; the gaps are random, but by the seed the same each time. A slow machine answers later, not less.
+run 0 --grace 60 -r 1000 -d 0.5 -w 0.1 -c 8 --burn-share 10 --burn-us 100 --sleep "$port"
 plain=$(value plain.n) burn=$(value burn.n)
 holds "requests due" "$plain + $burn > 400 && $plain + $burn < 600"
 holds "share of burns" "$burn > 20 && $burn < 100"
@@ -48,7 +48,7 @@ holds "a burn takes its time" "$(value burn.p50) > 50"
 for count in refused broken wrong unanswered; do
 	holds "$count" "$(value $count) == 0"
 done
-run 0 --grace 60 -r 500 -d 1 -w 0.1 -c 8 --burn-share 10 --burn-us 100 --sleep "$port"
+run 0 --grace 60 -r 1000 -d 0.5 -w 0.1 -c 8 --burn-share 10 --burn-us 100 --sleep "$port"
 holds "the same again" "$(value plain.n) == $plain && $(value burn.n) == $burn"
 
 # One connection that is burning for 50 ms: those due meanwhile wait, and that time is theirs.
@@ -60,7 +60,7 @@ holds "answers, saturated" "$(value plain.n) > 4 && $(value burn.n) == 0"
 
 # The server ends in the middle: that is told, and no number of answers is made up for it.
 (sleep 0.5; kill $server) &
-run 1 -r 500 -d 1.5 -w 0 -c 4 --sleep "$port"
+run 1 --grace 0 -r 500 -d 1.5 -w 0 -c 4 --sleep "$port"
 holds "requests that came to nothing" "$(value refused) > 0 && $(value unanswered) > 100"
 wait
 run 2 -d 0.5 "$port"
