@@ -65,6 +65,25 @@ expect_no_more() {
 	fi
 }
 
+# beside FUNCTION [WORKERS] - a part of the test, which goes on beside the others until besides
+parts=
+beside() {
+	(
+		dir=$dir/$1${2:-}
+		mkdir "$dir" || exit 99
+		[ $# -lt 2 ] || export STINT_WORKERS=$2
+		$1 >"$dir/said"
+		[ $failures -eq 0 ] || { echo "$*:" && cat "$dir/said" && false; }
+	) &
+	parts="$parts $!"
+}
+
+besides() {
+	for part in $parts; do
+		wait $part || failures=$((failures + 1))
+	done
+}
+
 # expect_usage WORD ARGUMENT... - refused with status 2 and a message that names WORD
 expect_usage() {
 	word=$1
