@@ -55,10 +55,10 @@ static inline void *joined(stint_thread_t *t)
 	return result;
 }
 
-/* so long that whoever is to wait does by then, whatever the machine does; nothing fails if it does not */
+/* so long that whoever is to wait does by then, almost always; nothing fails if it does not */
 static inline void settle(void)
 {
-	sleep_ns(20000000);
+	sleep_ns(5000000);
 }
 
 /* --- one waits for what another does afterwards --- */
