@@ -30,7 +30,7 @@ static void once(bool cancel)
 
 int main(void)
 {
-	long rounds = getenv("STINT_TEST_SECONDS") ? 10000 : 1000;
+	int64_t rounds = 1000 * test_seconds(1);
 	int fds, maps;
 	size_t bytes;
 
@@ -42,11 +42,11 @@ int main(void)
 	fds = count_fds();
 	maps = count_maps();
 	bytes = heap_in_use();
-	for (long i = 0; i < rounds; i++)
+	for (int64_t i = 0; i < rounds; i++)
 		once(i % 5 == 0);
 	CHECK_INT(count_fds(), ==, fds);
 	CHECK_INT(count_maps(), <=, maps + 8);          /* slots and the heap may have grown by a piece */
-	printf("heap: %zu bytes before, %zu after %ld sets\n", bytes, heap_in_use(), rounds);
+	printf("heap: %zu bytes before, %zu after %lld sets\n", bytes, heap_in_use(), (long long)rounds);
 	CHECK_INT(heap_in_use(), <=, bytes + 64 * 1024);
 	return 0;
 }
