@@ -7,16 +7,18 @@
  *   2. the seam to libc is resolved (its wrappers may be called before, and resolve themselves)
  *   3. the architecture looks what the CPU and the kernel allow
  *   4. the clock takes its second sample and has a rate
- *   5. the anchor thread confirms glibc's layout, and makes the process multi-threaded for good
- *   6. stacks find out how guards are made
- *   7. the ranges of text where a call may be stopped are computed
- *   8. the signal handlers are installed: preemption, faults, and a trampoline around the program's own
+ *   5. what a process with one thread gets at once, and one with several waits for, is asked for
+ *   6. the anchor thread confirms glibc's layout, and makes the process multi-threaded for good
+ *   7. stacks find out how guards are made
+ *   8. the ranges of text where a call may be stopped are computed
+ *   9. the signal handlers are installed: preemption, faults, and a trampoline around the program's own
  *
  * A failure is remembered, with a sentence that says why, and is what every later constructor returns, unless it was
  * for lack of something that may be there next time (memory, a thread): then the next one tries again.
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -85,6 +87,17 @@ static int step_machine(void)
 	return err ? fail(err, "this CPU or kernel lacks what stint needs") : 0;
 }
 
+/*
+ * The kernel would have all CPUs pass through it first, which takes it 10 ms for each of the two. Who needs them asks again, and sees
+ * what comes of it. A child made by fork() has them.
+ */
+static int step_alone(void)
+{
+	sys_raw(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0, 0);
+	ledger_own_make_room();
+	return 0;
+}
+
 static int step_tcb(void)
 {
 	return tcb_init(why, sizeof(why));
@@ -121,7 +134,7 @@ static int step_signals(void)
 
 static int start(void)
 {
-	static int (*const steps[])(void) = { step_settings, step_sys, step_machine, step_tcb,
+	static int (*const steps[])(void) = { step_settings, step_sys, step_machine, step_alone, step_tcb,
 		                              step_memory, step_kthread, step_signals };
 
 	for (; done < sizeof(steps) / sizeof(steps[0]); done++) {

@@ -85,6 +85,7 @@ long ledger_own_open(bool waits, long nr, long a, long b, long c);      /* as th
 long ledger_own_close(long fd);
 uint64_t ledger_own_hold(void);                 /* none is opened or closed until: */
 void ledger_own_let_go(uint64_t mask);
+void ledger_own_make_room(void);                 /* so that the next to be opened need not */
 void ledger_own_after_fork(void);               /* in the child, _Fork()'s as well: there are none */
 bool ledger_fd_is_own(int fd);
 void ledger_fd_set_own(int fd, bool is);
