@@ -222,7 +222,7 @@ i=0
 while [ \$i -lt 30000 ]; do i=\$((i + 1)); x="\${x#????????????????????}\$i"; case \$x in *77*) n=\$((n + 1)) ;; esac; done
 echo \$n \$x
 sort -t"\$(printf '\t')" -k2,2 -k3,3n "$work/table" | sed -n 's/\\([a-z]*\\)-\\([0-9]*\\)/\\2\\1/;100,130p'
-sort -u -k4 "$work/table" | cut -f 2 | uniq -c | head -n 20
+sort -u -k4 "$work/table" | cut -f 2 | uniq -c | sed -n 1,20p
 for i in 1 2 3 4 5; do printf '%s\n' "\$i" | tr 1-5 a-e & wait; done
 trap 'echo trapped' USR1
 kill -USR1 \$\$
