@@ -14,7 +14,6 @@
 #define _GNU_SOURCE
 #include "poller.h"
 
-#include <linux/futex.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -46,7 +45,9 @@ struct entry {
 
 static struct entry *chunks[CHUNKS];    /* published with release */
 static int set = -1, wake_fd = -1;
-static int claimed;             /* by a worker that sleeps in the set */
+static int outer = -1;          /* an epoll set with that one in it, of which one event at a time is told there */
+static int claimed;             /* by a worker that sleeps in the set; atomic, seq_cst with the next */
+static int awaited;             /* the watch waits in the outer set, or is about to */
 static bool only_ms;                    /* the kernel does not know epoll_pwait2() */
 static unsigned modes = 1;              /* how often some descriptor's modes have changed */
 
@@ -109,55 +110,71 @@ static void unlock(struct entry *e)
 
 /* --- the set ----------------------------------------------------------------------------------- */
 
-static int set_ctl(int op, int fd, uint32_t events, uint64_t data)
+static int ctl(int in, int op, int fd, uint32_t events, uint64_t data)
 {
 	struct epoll_event ev = { .events = events, .data.u64 = data };
 
-	return (int)-sys_raw(SYS_epoll_ctl, set, op, fd, &ev);
+	return (int)-sys_raw(SYS_epoll_ctl, in, op, fd, &ev);
+}
+
+static int set_ctl(int op, int fd, uint32_t events, uint64_t data)
+{
+	return ctl(set, op, fd, events, data);
+}
+
+/* whether the outer set tells of the next event; if there is one already, at once */
+static int tell_outer(int op, bool on)
+{
+	return ctl(outer, op, set, on ? EPOLLIN | EPOLLONESHOT : 0, 0);
+}
+
+static int open_own(int *fd, long nr, long a, long b)
+{
+	long r = ledger_own_open(true, nr, a, b, 0);
+
+	*fd = r < 0 ? -1 : (int)r;
+	return r < 0 ? (int)-r : 0;
+}
+
+static void close_sets(void)
+{
+	int *all[] = { &outer, &set, &wake_fd };
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		if (*all[i] >= 0)
+			ledger_own_close(*all[i]);
+		*all[i] = -1;
+	}
 }
 
 int poller_init(void)
 {
-	long r = ledger_own_open(true, SYS_epoll_create1, EPOLL_CLOEXEC, 0, 0);
-	int err;
+	int err = open_own(&set, SYS_epoll_create1, EPOLL_CLOEXEC, 0);
 
-	if (r < 0)
-		return (int)-r;
-	set = (int)r;
-	r = ledger_own_open(true, SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK, 0);
-	if (r < 0) {
-		err = (int)-r;
-		goto close_set;
-	}
-	wake_fd = (int)r;
-	err = set_ctl(EPOLL_CTL_ADD, wake_fd, EPOLLIN | EPOLLET, WAKE_EVENT);
-	if (!err) {
+	if (!err)
+		err = open_own(&outer, SYS_epoll_create1, EPOLL_CLOEXEC, 0);
+	if (!err)
+		err = open_own(&wake_fd, SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (!err)
+		err = set_ctl(EPOLL_CTL_ADD, wake_fd, EPOLLIN | EPOLLET, WAKE_EVENT);
+	if (!err)
+		err = tell_outer(EPOLL_CTL_ADD, false);
+	if (err)
+		close_sets();
+	else
 		ledger_fd_was_closed = poller_closed;
-		return 0;
-	}
-	ledger_own_close(wake_fd);
-close_set:
-	ledger_own_close(set);
-	set = wake_fd = -1;
 	return err;
-}
-
-static void forget_all(void)
-{
-	for (int i = 0; i < CHUNKS; i++)
-		if (chunks[i])
-			memset(chunks[i], 0, CHUNK * sizeof(struct entry));
-	set = wake_fd = -1;
-	claimed = 0;
 }
 
 void poller_fini(void)
 {
 	if (set < 0)
 		return;
-	ledger_own_close(wake_fd);
-	ledger_own_close(set);
-	forget_all();
+	close_sets();
+	for (int i = 0; i < CHUNKS; i++)
+		if (chunks[i])
+			memset(chunks[i], 0, CHUNK * sizeof(struct entry));
+	claimed = awaited = 0;
 }
 
 bool poller_up(void)
@@ -377,18 +394,26 @@ void poller_wake(void)
 	sys_raw(SYS_write, wake_fd, &one, sizeof(one), 0);
 }
 
-/* claimed: 0: nobody has it; 1: a worker; 2: and the watch waits for it to be given up */
+/*
+ * The worker's wait in the set and the watch's in the outer one: an event is for the one, or the other. Who sets the one word looks at the
+ * other after that, so events are not told to nobody; that they are told to both, where the watch comes between, only wakes it for nothing.
+ */
 bool poller_claim(void)
 {
 	int none = 0;
 
-	return __atomic_compare_exchange_n(&claimed, &none, 1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+	if (!__atomic_compare_exchange_n(&claimed, &none, 1, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		return false;
+	if (__atomic_load_n(&awaited, __ATOMIC_SEQ_CST))
+		tell_outer(EPOLL_CTL_MOD, false);
+	return true;
 }
 
 void poller_release(void)
 {
-	if (__atomic_exchange_n(&claimed, 0, __ATOMIC_ACQ_REL) == 2)
-		sys_wake(&claimed);
+	__atomic_store_n(&claimed, 0, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&awaited, __ATOMIC_SEQ_CST))
+		tell_outer(EPOLL_CTL_MOD, true);
 }
 
 bool poller_claimed(void)
@@ -396,16 +421,15 @@ bool poller_claimed(void)
 	return __atomic_load_n(&claimed, __ATOMIC_ACQUIRE);
 }
 
-void poller_wait_unclaimed(const int *stopping)
+void poller_await(void)
 {
-	struct timespec ts = { 0, 100000000 };
-	int one;
+	struct epoll_event event;
 
-	while (!__atomic_load_n(stopping, __ATOMIC_ACQUIRE) && __atomic_load_n(&claimed, __ATOMIC_ACQUIRE)) {
-		one = 1;
-		if (__atomic_compare_exchange_n(&claimed, &one, 2, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) || one == 2)
-			sys_raw(SYS_futex, &claimed, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 2, &ts);
-	}
+	__atomic_store_n(&awaited, 1, __ATOMIC_SEQ_CST);
+	if (!__atomic_load_n(&claimed, __ATOMIC_SEQ_CST))
+		tell_outer(EPOLL_CTL_MOD, true);
+	sys_raw(SYS_epoll_wait, outer, &event, 1, -1);
+	__atomic_store_n(&awaited, 0, __ATOMIC_RELAXED);
 }
 
 /* --- closing ----------------------------------------------------------------------------------- */

@@ -82,7 +82,7 @@ void poller_closed_range(unsigned lo, unsigned hi);
 bool poller_claim(void);
 void poller_release(void);
 bool poller_claimed(void);
-void poller_wait_unclaimed(const int *stopping);        /* until nobody has it, or about that */
+void poller_await(void);                /* the watch: until there are events and no worker sleeps here, or about that */
 
 /* wait at most until @deadline (cycles; 0: do not wait) for events; threads that became ready, by next. @woken: by the other */
 struct stint_thread *poller_poll(uint64_t deadline, bool *woken);

@@ -6,11 +6,10 @@
  * when they switch next. Those who have not been in their queue for GRACE_NS, or are not GRACE_NS later, run threads that compute,
  * and are kicked: then the policy is asked whether the newcomer displaces the running thread.
  *
- * The kernel wakes the one who came last to an epoll set, so while a worker sleeps there, the watch behind it is not woken. If it is
- * all the same (the worker came first), it hands over what it got, and wakes the worker. A wake-up that was meant for the worker it
- * passes on, and waits on a word until that one has left, so that it comes before it the next time. Rejected: to wait like this
- * whenever a worker sleeps there. Who is woken then has just slept while nobody ran, so it owes the kernel time, does not get its CPU,
- * and is not in the set either for as long as a thread computes.
+ * It waits in a set of its own, around theirs, which tells of events only while no worker sleeps in that one (poller.c): so what comes for
+ * an idle worker wakes that one alone. Rejected: that all wait in one set. The kernel wakes who came there last, which is the watch
+ * each time a worker slept before it; and a watch that wakes a worker is displaced by it, and stays so for 4 ms, until the kernel's tick, if
+ * what it woke it for computes.
  *
  * "At once" has to be asked for: the kernel lets a worker that computes finish its own slice, some 3 ms, before a thread that
  * wakes up gets its CPU, unless that one has shorter slices. So the watch has slices of SLICE_NS (Linux 6.12; older kernels pay no
@@ -21,8 +20,8 @@
  *
  * Where there is much to do, workers switch all the time and would have looked themselves; there the watch only costs, most of all those
  * who have to wake it. So when it finds that nobody had to be kicked, and that the workers switch often, it stays away for longer, up to
- * AWAY_MAX_NS, and until no worker is in the set; and comes back at once after it had to. It stays away as long as they do switch often
- * and one of them has been in the set each time.
+ * AWAY_MAX_NS, and comes back at once after it had to. It stays away as long as they do switch often and one of them has been in the set
+ * each time.
  */
 #define _GNU_SOURCE
 #define _LGPL_SOURCE
@@ -132,14 +131,14 @@ static void ask_for_short_slices(void)
 	sys_raw(SYS_sched_setattr, 0, &attr, 0, 0);
 }
 
-/* @list is ready. @pause: give others a moment in any case. Whether anybody had to be kicked. */
-static bool hand_over(struct stint_thread *list, bool pause)
+/* @list is ready. Whether anybody had to be kicked. */
+static bool hand_over(struct stint_thread *list)
 {
 	bool spared, any;
 
 	workers_hand_out(list);
 	any = kick_late(false, &spared);
-	if (spared || pause) {
+	if (spared) {
 		pass(GRACE_NS);
 		any |= kick_late(true, &spared);
 	}
@@ -150,24 +149,18 @@ static void *watch_main(void *arg)
 {
 	struct stint_thread *list;
 	stint_ns away = 0;
-	bool woken, others;
+	bool woken;
 
 	(void)arg;
 	sys_raw(SYS_prctl, PR_SET_NAME, "stint-watch", 0, 0);
 	sys_raw(SYS_prctl, PR_SET_TIMERSLACK, 1, 0, 0);
 	ask_for_short_slices();
 	while (!__atomic_load_n(&stopping, __ATOMIC_ACQUIRE)) {
-		if (away)
-			poller_wait_unclaimed(&stopping);
-		list = poller_poll(NEVER, &woken);
-		others = woken && poller_claimed();
-		if (others)
-			poller_wake();          /* the worker there must have the time to take it, or we do so again */
-		if (others && !list) {
-			poller_wait_unclaimed(&stopping);
-			continue;
-		}
-		if (hand_over(list, others) || !list || !often_there()) {
+		poller_await();
+		list = poller_poll(0, &woken);
+		if (woken && poller_claimed())
+			poller_wake();          /* it was for the worker there */
+		if (hand_over(list) || !list || !often_there()) {
 			away = 0;
 			continue;
 		}

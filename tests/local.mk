@@ -59,6 +59,7 @@ api_tests = \
 	tests/api/thread_stats \
 	tests/api/thread_cycles \
 	tests/api/thread_deadlock \
+	tests/api/thread_events \
 	tests/api/thread_process \
 	tests/api/thread_relief \
 	tests/api/thread_ticks \
@@ -185,6 +186,7 @@ tests_api_thread_policies_LDADD = libstint.la
 tests_api_thread_stats_LDADD = libstint.la
 tests_api_thread_cycles_LDADD = libstint.la
 tests_api_thread_deadlock_LDADD = libstint.la
+tests_api_thread_events_LDADD = libstint.la
 tests_api_thread_process_LDADD = libstint.la
 tests_api_thread_relief_LDADD = libstint.la
 tests_api_thread_ticks_LDADD = libstint.la

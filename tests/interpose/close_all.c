@@ -38,7 +38,7 @@ static bool is_runtimes(int fd)
 	       !strncmp(target, "pidfd:", 6);
 }
 
-/* the two of the poller, and the one by which a thread waits for a child */
+/* the three of the poller, and the one by which a thread waits for a child */
 static int find_own(int *own)
 {
 	int n = 0;
@@ -329,7 +329,7 @@ static void close_once(void (*way)(int), void (*place)(struct closing *), bool m
 	begin(&before);
 	c.lo = above(&before);
 	/* the one for the child first has a low number, for a moment */
-	while ((n = find_own(own)) < 3 || own[0] <= c.lo)
+	while ((n = find_own(own)) < 4 || own[0] <= c.lo)
 		sleep_ns(100000);
 	k = surround(own, n, others);
 	place(&c);
@@ -359,7 +359,7 @@ static void close_singly(void)
 	int own[OWN_MAX], n = find_own(own);
 	struct meanwhile m;
 
-	CHECK_INT(n, ==, 2);
+	CHECK_INT(n, ==, 3);
 	for (int i = 0; i < n; i++) {
 		unsigned fd = (unsigned)own[i];
 
