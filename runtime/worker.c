@@ -186,7 +186,8 @@ static inline __attribute__((always_inline)) const struct arch_context *run_lock
 	w->resched = w->displaced = false;
 	t->worker = w;
 	__atomic_store_n(&t->on_cpu, 1, __ATOMIC_RELAXED);
-	if (unlikely(t->cancel) && thread_divert(s))
+	/* not while we stand on its stack (leave_locked()), though it be cancelled this very moment: that is seen below */
+	if (unlikely(t->cancel) && t != w->prev && thread_divert(s))
 		goto set;
 	if (unlikely(s->inner != NULL))
 		leaf = back_in_calls_locked(w, s);

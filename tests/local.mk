@@ -62,6 +62,7 @@ api_tests = \
 	tests/api/thread_events \
 	tests/api/thread_process \
 	tests/api/thread_relief \
+	tests/api/thread_stepped \
 	tests/api/thread_ticks \
 	tests/api/thread_told \
 	tests/api/thread_turns \
@@ -189,6 +190,9 @@ tests_api_thread_deadlock_LDADD = libstint.la
 tests_api_thread_events_LDADD = libstint.la
 tests_api_thread_process_LDADD = libstint.la
 tests_api_thread_relief_LDADD = libstint.la
+tests_api_thread_stepped_CPPFLAGS = $(CORE_CPPFLAGS)
+tests_api_thread_stepped_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)
+tests_api_thread_stepped_LDADD = $(CORE_OBJECTS)
 tests_api_thread_ticks_LDADD = libstint.la
 tests_api_thread_told_LDADD = libstint.la
 tests_api_thread_turns_LDADD = libstint.la
