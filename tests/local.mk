@@ -6,7 +6,7 @@
 #   fault       the n-th of everything fails; a tick before the n-th instruction
 #   unit        modules one by one
 
-noinst_HEADERS += tests/test.h tests/api/actors.h tests/stress/crew.h
+noinst_HEADERS += tests/test.h tests/steps.h tests/api/actors.h tests/stress/crew.h
 
 api_tests = \
 	tests/api/blocking \

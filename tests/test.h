@@ -118,6 +118,15 @@ static inline int64_t now_ns(void)
 	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
+/* of CPU time, of the whole process */
+static inline int64_t cpu_ns(void)
+{
+	struct timespec t;
+
+	CHECK_INT(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t), ==, 0);
+	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
 static inline void spin_ns(int64_t span)
 {
 	int64_t end = now_ns() + span;

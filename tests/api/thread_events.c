@@ -29,7 +29,7 @@ struct place {
 static struct place places[WORKERS_MAX];
 static struct rng rng;
 
-/* reads the number of bytes that the other thread is to read */
+/* a byte begins each round */
 static void *computes(void *arg)
 {
 	struct place *p = arg;
@@ -64,14 +64,6 @@ static void wait_a_little(void)
 	else
 		while (now_ns() < until)
 			sched_yield();
-}
-
-static int64_t cpu_ns(void)
-{
-	struct timespec t;
-
-	CHECK_INT(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t), ==, 0);
-	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
 static void one_round(int n, unsigned round)

@@ -6,6 +6,7 @@
  * because the policy has been replaced meanwhile; it goes there step by step, each time a few steps further. Links the library's
  * objects, to look.
  */
+#include "../steps.h"
 #include "../test.h"
 
 #include <pthread.h>
@@ -18,7 +19,6 @@
 #include "thread.h"
 #include "worker.h"
 
-#define STEP_FLAG 0x100                 /* of the processor's flags: a trap after each instruction */
 #define STEPS_MAX 100000
 #define STRIDE 4                        /* less than there are in which a cancel was not seen at first, but then */
 
@@ -68,9 +68,9 @@ static void *goes(void *arg)
 	__atomic_store_n(&ready, 1, __ATOMIC_RELEASE);
 	while (worker_here()->policy_gen == replace_gen())
 		;
-	__builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() | STEP_FLAG);
+	set_step_flag(true);
 	stint_preempt_enable();
-	__builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() & ~(uint64_t)STEP_FLAG);
+	set_step_flag(false);
 	all_stepped = steps <= at;
 	for (;;)
 		if (all_stepped)

@@ -76,14 +76,6 @@ static void stop(void)
 	CHECK_INT(err, ==, 0);
 }
 
-static int64_t cpu_ns(void)
-{
-	struct timespec t;
-
-	CHECK_INT(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t), ==, 0);
-	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-}
-
 /* Each of them gets on, more than once, before so much CPU time is used up; the whole process may be stopped meanwhile. */
 static bool all_go_on(int n, int64_t patience)
 {

@@ -20,6 +20,7 @@
  * own; and with one that does what it does in a call.
  */
 #define _LGPL_SOURCE
+#include "../steps.h"
 #include "../test.h"
 
 #include <sys/mman.h>
@@ -37,7 +38,6 @@
 #include "tick.h"
 #include "worker.h"
 
-#define STEP_FLAG 0x100                 /* of the processor's flags: a trap after each instruction */
 #define BREAKPOINT 0xcc                 /* the instruction that traps */
 #define STEPS_MAX 5000                  /* that a window may have */
 #define TRIES 3
@@ -268,13 +268,6 @@ static void on_trap(int signo, siginfo_t *info, void *uc)
 		trapped(regs);
 	else
 		passed(regs);
-}
-
-static inline __attribute__((always_inline)) void set_step_flag(bool on)
-{
-	uint64_t flags = __builtin_ia32_readeflags_u64() & ~(uint64_t)STEP_FLAG;
-
-	__builtin_ia32_writeeflags_u64(flags | (on ? STEP_FLAG : 0));
 }
 
 static __attribute__((noinline)) void open_window(void)

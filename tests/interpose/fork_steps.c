@@ -8,6 +8,7 @@
  * That fork() waits for what its own kernel thread holds is seen by another one, which asks the kernel again and again what that
  * does: it sits in the call that waits for a word. (tests/stress/forks does the same at random, with everything at once.)
  */
+#include "../steps.h"
 #include "../test.h"
 
 #include <fcntl.h>
@@ -18,7 +19,6 @@
 
 #include <stint.h>
 
-#define STEP_FLAG 0x100                 /* of the processor's flags: a trap after each instruction */
 #define SEEN_LOG2 17
 #define SIGNAL_BIT(signo) (UINT64_C(1) << ((signo) - 1))
 #define NEAR 65536
@@ -156,12 +156,12 @@ static void on_step(int signo, siginfo_t *info, void *uc)
 static void go_on_in_steps(long most)
 {
 	left = most;
-	__builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() | STEP_FLAG);
+	set_step_flag(true);
 }
 
 static void stop_stepping(void)
 {
-	__builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() & ~(uint64_t)STEP_FLAG);
+	set_step_flag(false);
 }
 
 /* --- what is done -------------------------------------------------------------------------------- */

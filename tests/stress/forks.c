@@ -9,12 +9,12 @@
  * The processor's flag stays with the kernel thread where that switches by a function call, and goes with the thread where that is
  * stopped by the tick: so the steps of all workers are counted as one. Kernel threads outside the runtime count their own.
  */
+#include "../steps.h"
 #include "crew.h"
 
 #include <sys/syscall.h>
 #include <ucontext.h>
 
-#define STEP_FLAG 0x100         /* of the processor's flags: a trap after each instruction */
 #define STEPS_LOG2 14
 #define TO_END 700              /* steps, about, that a thread takes to its end and to who comes next */
 #define BATCH 40
@@ -86,12 +86,12 @@ static void on_storm(int signo)
 static void go_on_in_steps(unsigned n)
 {
 	STORE(*left(), 1 + (int)n);
-	__builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() | STEP_FLAG);
+	set_step_flag(true);
 }
 
 static void stop_stepping(void)
 {
-	__builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() & ~(uint64_t)STEP_FLAG);
+	set_step_flag(false);
 }
 
 /* --- what is interrupted ------------------------------------------------------------------------ */

@@ -9,6 +9,7 @@
  * Each join gives the right result, and once: every child that was made has run once and has been joined once. A join that was cut
  * short by a cancel has either been done and has stored the result, or has left the child to be joined; never both, never none.
  */
+#include "../steps.h"
 #include "crew.h"
 
 #include <ucontext.h>
@@ -16,7 +17,6 @@
 #include "worker.h"
 
 #define CHILDREN_MAX 4                  /* processes at a time */
-#define STEP_FLAG 0x100                 /* of the processor's flags: a trap after each instruction */
 #define STEPS_MAX 20000
 
 struct job {
@@ -115,7 +115,7 @@ static void go_on_in_steps(struct rng *r)
 {
 	stint_preempt_disable();
 	hunts[worker_here()->id] = (struct hunt){ .thread = stint_thread_self(), .at = (unsigned)rng_below(r, longest + 1) };
-	__builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() | STEP_FLAG);
+	set_step_flag(true);
 }
 
 /* --- a joiner ---------------------------------------------------------------------------------- */
