@@ -136,7 +136,7 @@ struct stint_policy {
 };
 
 /* what a plug-in defines; the library itself does not */
-STINT_API extern const struct stint_policy stint_policy;
+__attribute__((visibility("default"))) extern const struct stint_policy stint_policy;
 
 /*
  * stint_policy_builtin - the built-in policies, one by one

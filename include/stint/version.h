@@ -9,7 +9,18 @@
 #define STINT_VERSION_PATCH 0
 #define STINT_VERSION "0.1.0"
 
+/*
+ * Calls go through the GOT, without the stub of the PLT: of locking and unlocking a free mutex that would be a fifth. So the library is
+ * bound when the program is loaded, never lazily. Compilers that do not know it have -fno-plt for all functions.
+ */
+#ifdef __has_attribute
+#if __has_attribute(noplt)
+#define STINT_API __attribute__((visibility("default"), noplt))
+#endif
+#endif
+#ifndef STINT_API
 #define STINT_API __attribute__((visibility("default")))
+#endif
 
 #ifdef __cplusplus
 extern "C" {
