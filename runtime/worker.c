@@ -208,10 +208,21 @@ set:
 	return &leaf->ctx;
 }
 
+/*
+ * The running thread leaves. What it has used is counted with policies that are not told the time as well, where the clock can be read for
+ * nothing: nobody waits, so mostly the worker has nothing to do next.
+ */
+static inline stint_ns leaving_at_locked(struct worker *w)
+{
+	if (w->timed || (!w->ready && !w->heir))
+		runq_clock_locked(w);
+	return runq_told_locked(w);
+}
+
 /* for the running thread @t, which leaves as @how says: tell the policy */
 static inline stint_ns file_leaving_locked(struct worker *w, struct stint_thread *t, int how)
 {
-	stint_ns now = runq_now_locked(w);
+	stint_ns now = leaving_at_locked(w);
 
 	w->running = NULL;
 	switch (how) {
@@ -437,7 +448,8 @@ bool worker_run_one(struct worker *w)
 	runq_collect_locked(w);
 	if (!w->handed)
 		replace_locked(w);
-	now = runq_now_locked(w);
+	runq_clock_locked(w);                   /* whatever the policy: the time in which nobody ran is not its first one's */
+	now = runq_told_locked(w);
 	t = w->handed ? w->handed : runq_pick_locked(w, now);
 	w->handed = NULL;
 	if (!t) {

@@ -66,6 +66,7 @@ api_tests = \
 	tests/api/thread_ticks \
 	tests/api/thread_told \
 	tests/api/thread_turns \
+	tests/api/thread_usage \
 	tests/api/timeout \
 	tests/api/usage
 if HAVE_CXX
@@ -196,6 +197,7 @@ tests_api_thread_stepped_LDADD = $(CORE_OBJECTS)
 tests_api_thread_ticks_LDADD = libstint.la
 tests_api_thread_told_LDADD = libstint.la
 tests_api_thread_turns_LDADD = libstint.la
+tests_api_thread_usage_LDADD = libstint.la
 tests_api_timeout_LDADD = libstint.la
 tests_api_usage_LDADD = libstint.la
 
