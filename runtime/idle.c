@@ -20,9 +20,13 @@
 #include "replace.h"
 #include "runq.h"
 #include "sys.h"
+#include "tick.h"
 #include "trace.h"
 
-#define LOOK_NS 20000           /* how long an idle worker looks around before it sleeps */
+#define LOOK_NS 20000           /* how long an idle worker looks around before it sleeps, at most, */
+#define LOOK_LESS_MOST 4        /* and how often that is halved */
+#define LEAST_SLEEP_NS 50000    /* until a timer, where there are many: those that come within that time have one way into the kernel and out */
+#define MANY_TIMERS 16
 #define LOOK_EVERY_NS 500       /* and how often: each look takes from the others what they are just writing to */
 #define WAKE_EVERY_NS 50000
 #define WAKE_MOST_NS 1000000
@@ -34,11 +38,12 @@ int idle_nasleep;               /* both atomic, seq_cst with the queues */
 static int nlooking;            /* workers awake and looking for something to run */
 static uint64_t last_wake, wake_gap;    /* cycles; these three relaxed, hints */
 static bool offered;            /* somebody was woken for what another one has */
-static uint64_t look_cycles, look_every_cycles, wake_cycles, wake_most_cycles;
+static uint64_t look_cycles, look_every_cycles, least_sleep_cycles, wake_cycles, wake_most_cycles;
 
 void idle_setup(void)
 {
 	look_cycles = clock_cycles(LOOK_NS);
+	least_sleep_cycles = clock_cycles(LEAST_SLEEP_NS);
 	look_every_cycles = clock_cycles(LOOK_EVERY_NS);
 	wake_gap = wake_cycles = clock_cycles(WAKE_EVERY_NS);
 	wake_most_cycles = clock_cycles(WAKE_MOST_NS);
@@ -151,12 +156,16 @@ static bool steal(struct worker *w)
 	return true;
 }
 
-/* whether there is something to do for @w but what others may give it */
+static bool timer_due(const struct worker *w, uint64_t now)
+{
+	return __atomic_load_n(&w->timers.first, __ATOMIC_RELAXED) <= now;
+}
+
+/* whether there is something to do for @w but what others may give it, or its timers */
 static bool called(struct worker *w)
 {
 	return !cds_wfcq_empty(&w->inbox_head, &w->inbox_tail) || w->policy_gen != replace_gen() ||
-	       __atomic_load_n(&idle_stopping, __ATOMIC_ACQUIRE) ||
-	       (w->timers.root && __atomic_load_n(&w->timers.first, __ATOMIC_RELAXED) <= clock_now());
+	       __atomic_load_n(&idle_stopping, __ATOMIC_ACQUIRE);
 }
 
 /* @took: one who looked around took something. Else it matters only whether it was woken for that. */
@@ -182,21 +191,24 @@ static bool others_have(const struct worker *w)
 
 bool idle_look_around(struct worker *w)
 {
-	uint64_t now = clock_now(), until = now + look_cycles, next;
-	bool found, took = false;
+	uint64_t now = clock_now(), until = now + (look_cycles >> w->look_less), next;
+	bool found, due, took = false;
 
 	if (nworkers == 1)
-		return called(w);
+		return called(w) || timer_due(w, now);
 	__atomic_fetch_add(&nlooking, 1, __ATOMIC_SEQ_CST);
 	do {
 		found = called(w) || (took = steal(w));
 		for (next = now + look_every_cycles; !found && (now = clock_now()) < next;)
 			arch_relax();
-	} while (!found && now < until);
+		due = timer_due(w, now);
+	} while (!found && !due && now < until);
 	__atomic_fetch_sub(&nlooking, 1, __ATOMIC_SEQ_CST);
-	if (took || !found)
+	if (found)
+		w->look_less = 0;
+	if (took || !(found || due))
 		learn(took);
-	return found;
+	return found || due;
 }
 
 static bool at_rest(struct worker *w)
@@ -233,11 +245,30 @@ uint64_t idle_switched(void)
 	return n;
 }
 
+/*
+ * To look around was for nothing. It is worth while where sleeps are so short that it would have seen the end of them, or nearly: to sleep
+ * and be woken takes some time by itself.
+ */
+static void learn_look(struct worker *w, uint64_t slept)
+{
+	if (slept < least_sleep_cycles)
+		w->look_less = 0;
+	else if (w->look_less < LOOK_LESS_MOST)
+		w->look_less++;
+}
+
+static uint64_t sleep_until(const struct worker *w, uint64_t now)
+{
+	uint64_t first = __atomic_load_n(&w->timers.first, __ATOMIC_RELAXED), least = now + least_sleep_cycles;
+
+	return first < least && __atomic_load_n(&w->timers.n, __ATOMIC_RELAXED) >= MANY_TIMERS ? least : first;
+}
+
 void idle_sleep(struct worker *w)
 {
 	struct stint_thread *list = NULL;
 	int how = poller_claim() ? 2 : 1;
-	uint64_t look = NEVER;
+	uint64_t look = NEVER, began = clock_now();
 	bool woken;
 
 	w->stats.sleeps++;
@@ -245,17 +276,20 @@ void idle_sleep(struct worker *w)
 	__atomic_store_n(&w->asleep, how, __ATOMIC_SEQ_CST);
 	__atomic_fetch_add(&idle_nasleep, 1, __ATOMIC_SEQ_CST);
 	if (!called(w) && !others_have(w)) {
-		uint64_t first = __atomic_load_n(&w->timers.first, __ATOMIC_RELAXED);
+		uint64_t until = sleep_until(w, began);
 
-		if (first == NEVER)
-			first = look = deadlock_look_worker();
+		if (until == NEVER)
+			until = look = deadlock_look_worker();
+		if (w->kt->armed != NEVER && w->kt->armed <= until)
+			tick_off_insig(w->kt);          /* for who ran last; it would only wake this one */
 		if (how == 2)
-			list = poller_poll(first, &woken);
+			list = poller_poll(until, &woken);
 		else
-			clock_sleep_on(&w->asleep, 1, first);
+			clock_sleep_on(&w->asleep, 1, until);
 	}
 	if (__atomic_exchange_n(&w->asleep, 0, __ATOMIC_SEQ_CST))
 		__atomic_fetch_sub(&idle_nasleep, 1, __ATOMIC_SEQ_CST);
+	learn_look(w, clock_now() - began);
 	if (look != NEVER)
 		deadlock_awake(look);
 	if (how == 2)

@@ -19,9 +19,12 @@
 #define STEAL_FEW 4
 #define NO_GEN (~0U)            /* no policy's, whatever others have been replaced by now */
 #define OFFER_LATER_NS 1000000
+#define BRIEF_NS 500000         /* at most, and half a quantum */
+#define LEAST_SHARE 32          /* of a quantum; a quantum that is chosen by the cost of a tick is 50 ticks (config.c) */
 
 bool runq_biased;
 stint_ns runq_quantum;
+uint64_t runq_brief_cycles, runq_least_cycles;
 static stint_ns least_turn;
 static uint64_t stale_cycles, wait_cycles, later_cycles, often_cycles;
 
@@ -30,6 +33,8 @@ void runq_setup(stint_ns quantum)
 	runq_biased = !sys_raw(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0, 0);
 	runq_quantum = quantum;
 	least_turn = quantum / 2;
+	runq_brief_cycles = clock_cycles(least_turn < BRIEF_NS ? least_turn : BRIEF_NS);
+	runq_least_cycles = runq_brief_cycles / (LEAST_SHARE / 2);
 	often_cycles = clock_cycles(RUNQ_OFTEN_NS);
 	stale_cycles = clock_cycles(STALE_NS);
 	wait_cycles = clock_cycles(WAIT_NS);

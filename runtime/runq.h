@@ -12,7 +12,9 @@
  * until another becomes ready: then a thread that is alone costs no tick.
  *
  * kt->turn_end is the earlier of that and of the first timer, so a thread that sleeps is woken in time although the running one
- * computes, by the one tick that it costs.
+ * computes, by the one tick that it costs. But who begins to run is left alone by timers for a moment (timers_from): for half a turn, half a
+ * millisecond at most, if it left by itself the last time, for most of those will before that, and timers are looked at whenever threads
+ * switch; else for as long as a tick takes. Or with many that sleep there would be a tick for each, and nothing else.
  *
  * Context: _locked: the worker itself, with the lock. Also in the handler, once it has found that it may stop the thread: then nobody
  * on this kernel thread has the lock, because preemption was enabled.
@@ -29,6 +31,7 @@
 
 extern PRIVATE bool runq_biased;        /* the kernel has that barrier; constant while workers run */
 extern PRIVATE stint_ns runq_quantum;   /* what turns should last; constant while workers run */
+extern PRIVATE uint64_t runq_brief_cycles, runq_least_cycles;   /* for which timers leave alone who begins to run; constant likewise */
 
 void runq_setup(stint_ns quantum);      /* before workers are made */
 
@@ -99,6 +102,8 @@ static inline void runq_set_due_early(struct worker *w, struct kthread *kt)
 {
 	uint64_t timer = __atomic_load_n(&w->timers.first, __ATOMIC_RELAXED);
 
+	if (unlikely(timer < w->timers_from))
+		timer = w->timers_from;
 	if (unlikely(w->offer_at < timer))
 		timer = w->offer_at;
 	kt->turn_end = w->turn_end < timer ? w->turn_end : timer;
@@ -110,6 +115,13 @@ static inline void runq_set_due(struct worker *w)
 	runq_set_due_early(w, w->kt);
 	if (unlikely(__atomic_load_n(&w->kt->kicked, __ATOMIC_RELAXED)))
 		w->kt->turn_end = 0;    /* as the kick had said */
+}
+
+/* @brief: who begins to run will soon leave by itself, it seems. The clock has just been read, if there is a timer. */
+static inline void runq_put_timers_off_locked(struct worker *w, bool brief)
+{
+	if (unlikely(__atomic_load_n(&w->timers.first, __ATOMIC_RELAXED) != NEVER))
+		w->timers_from = w->now_cycles + (brief ? runq_brief_cycles : runq_least_cycles);
 }
 
 void runq_offer_later_slow(struct worker *w);

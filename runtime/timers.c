@@ -78,6 +78,7 @@ static void take_out(struct timers *h, struct timer *t)
 		set_root(h, meld(h->root, below));
 	}
 	t->child = t->next = t->prev = NULL;
+	__atomic_store_n(&h->n, h->n - 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&t->in, NULL, __ATOMIC_RELEASE);
 }
 
@@ -87,6 +88,7 @@ void timers_add(struct timers *h, struct timer *t, uint64_t when)
 	t->child = t->next = t->prev = NULL;
 	spin_lock(&h->lock);
 	__atomic_store_n(&t->in, h, __ATOMIC_RELAXED);
+	__atomic_store_n(&h->n, h->n + 1, __ATOMIC_RELAXED);
 	set_root(h, meld(h->root, t));
 	spin_unlock(&h->lock);
 }

@@ -21,7 +21,8 @@ struct timer {
 struct timers {
 	int lock;                       /* spin_lock(); nests in a worker's, and nothing in it */
 	struct timer *root;
-	uint64_t first;                 /* when of the root; NEVER. Written under lock, read without */
+	uint64_t first;                 /* when of the root; NEVER. Written under lock, read without, */
+	uint64_t n;                     /* and so is how many there are */
 };
 
 void timers_init(struct timers *h);

@@ -196,6 +196,7 @@ set:
 	s->switched_in = w->now_cycles;
 	s->resumes++;
 	runq_limit_turn_locked(w, &t->task, now);
+	runq_put_timers_off_locked(w, !t->started || s->how != STATE_TIMED_OUT);
 	runq_set_due_early(w, kt);
 	kt->current = leaf;
 	barrier();
@@ -426,6 +427,7 @@ static bool turn_over(struct stint *s, uint64_t now)
 	if (!over) {
 		if (w->ready)
 			runq_offer_later(w);
+		runq_put_timers_off_locked(w, false);
 		runq_set_due(w);
 		if (w->kt->turn_end <= now)     /* the next timer is as good as due */
 			w->kt->turn_end = now + 1;

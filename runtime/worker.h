@@ -54,6 +54,7 @@ struct worker {
 	uint64_t turns, turn_of;        /* threads run; which of them turn_end was set for, */
 	uint64_t turn_set;              /* and when */
 	uint64_t turns_looked;          /* turns, at the last tick */
+	uint64_t timers_from;           /* the running one is left alone by timers until then, cycles */
 	uint64_t offer_at;              /* when those who wait here are to be offered to a sleeper again, cycles; NEVER */
 	bool resched;                   /* the running one is to leave as soon as it can */
 	bool displaced;                 /* the running one is to leave at turn_end, if it has not done so before */
@@ -66,6 +67,7 @@ struct worker {
 	uint64_t next_id, ids_end;      /* for threads that it makes */
 	unsigned id;
 	uint64_t chance;
+	unsigned look_less;             /* how often the time is halved for which it looks around before it sleeps */
 
 	/* written by others */
 	struct cds_wfcq_tail inbox_tail __attribute__((aligned(64)));

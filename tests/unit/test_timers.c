@@ -131,6 +131,7 @@ START_TEST(random_order)
 			ck_assert_uint_gt(earliest(in), now);
 		}
 		ck_assert_uint_eq(h.first, earliest(in));
+		ck_assert_uint_eq(h.n, n);
 		if (step % 1000 == 0)
 			ck_assert_uint_eq(h.root ? check_below(h.root, &h) : 0, n);
 	}
