@@ -189,6 +189,16 @@ static bool others_have(const struct worker *w)
 	return false;
 }
 
+/* what has come in for those who wait for descriptors, before another worker wakes up for it */
+static bool come_in(void)
+{
+	bool any;
+	struct stint_thread *list = poller_look(&any);
+
+	worker_ready_all(list);
+	return list;
+}
+
 bool idle_look_around(struct worker *w)
 {
 	uint64_t now = clock_now(), until = now + (look_cycles >> w->look_less), next;
@@ -196,6 +206,8 @@ bool idle_look_around(struct worker *w)
 
 	if (nworkers == 1)
 		return called(w) || timer_due(w, now);
+	if (come_in())
+		return true;
 	__atomic_fetch_add(&nlooking, 1, __ATOMIC_SEQ_CST);
 	do {
 		found = called(w) || (took = steal(w));
