@@ -51,7 +51,7 @@ struct stint_waitq {
  *          EPERM (the caller does not have it). destroy: 0; EBUSY (held or waited for).
  */
 typedef struct stint_mutex {
-	uintptr_t owner;                /* identity of the holder; bit 0: somebody waits */
+	uintptr_t owner;                /* identity of the holder; bit 0: somebody waits, 1: it has not run since it got it */
 	struct stint_waitq waiters;
 } stint_mutex_t;
 #define STINT_MUTEX_INIT { 0, { 0, 0, NULL, NULL } }

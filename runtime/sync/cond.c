@@ -143,6 +143,7 @@ static int wait_for_signal(stint_cond_t *c, stint_mutex_t *m, stint_ns timeout, 
 	if (!r) {
 		mutex_unlock_nopreempt(m);
 		r = sleep_until(c, m, s, &w, deadline, caller);
+		mutex_arrived(m);
 	}
 	park_end(s, caller);
 	return r;

@@ -1,15 +1,15 @@
 /*
  * mutex.c - mutual exclusion
  *
- * The owner word is 0, or the identity of who holds it, with bit 0 set when somebody is queued. Taking a free
- * mutex and giving back one that nobody waits for is one compare-and-swap each. With bit 0 set everything
+ * The owner word is 0, or the identity of who holds it, with bit 0 set when somebody is queued, and bit 1 while who has been given the
+ * mutex has not run since. Taking a free mutex and giving back one that nobody waits for is one compare-and-swap each. With bit 0 set everything
  * goes by the queue's lock:
  *
  *   - bit 0 is set exactly when the queue is not empty, but for moments within the lock. So it is never free
  *     and waited for.
  *   - Unlocking hands it to the first in the queue, which holds it before it knows. Nobody overtakes, so nobody
  *     starves; the price is that under contention each lock costs a switch. Before somebody queues it therefore
- *     looks for a moment whether the mutex comes free, where the holder may be running meanwhile and nobody is
+ *     looks for a moment whether the mutex comes free, where the holder may be running meanwhile (bit 1) and nobody is
  *     queued who came first.
  *   - The word is given up in the last access to the mutex, or the queue's lock is, before the next holder is
  *     woken. So whoever gets it may destroy it and free its memory.
@@ -29,7 +29,7 @@
 
 #define LOOKS 30
 
-/* locked: @id has it, if it is free; else it is marked as waited for */
+/* locked: @id, an identity, perhaps with MUTEX_HANDED, has it, if it is free; else it is marked as waited for */
 static bool take_or_mark(stint_mutex_t *m, uintptr_t id)
 {
 	uintptr_t owner = __atomic_load_n(&m->owner, __ATOMIC_RELAXED), next;
@@ -97,7 +97,7 @@ static int looks(void)
 	return looks;
 }
 
-/* held by another: is it about to be given back? false as soon as there is a queue */
+/* held by another: is it about to be given back? false as soon as there is a queue, or if that one does not run yet */
 static bool take_soon(stint_mutex_t *m, uintptr_t id)
 {
 	for (int i = looks(); i > 0; i--) {
@@ -105,7 +105,7 @@ static bool take_soon(stint_mutex_t *m, uintptr_t id)
 
 		if (!owner && take_free(m, id))
 			return true;
-		if (owner & MUTEX_WAITED)
+		if (owner & MUTEX_BITS)
 			return false;
 		arch_relax();
 	}
@@ -116,11 +116,15 @@ static __attribute__((noinline)) int lock_slow(stint_mutex_t *m, uintptr_t id, s
 					       const void *caller)
 {
 	struct wait wait;
+	int r;
 
 	if (timeout && !mutex_held_by(m, id) && take_soon(m, id))
 		return 0;
 	wait.w.id = id;
-	return wait_visit(&wait, &mutex_class, m, &m->waiters, &m->waiters.lock, timeout, caller);
+	r = wait_visit(&wait, &mutex_class, m, &m->waiters, &m->waiters.lock, timeout, caller);
+	if (r == 0)
+		mutex_arrived(m);
+	return r;
 }
 
 /* --- with preemption disabled ------------------------------------------------------------------ */
@@ -128,10 +132,13 @@ static __attribute__((noinline)) int lock_slow(stint_mutex_t *m, uintptr_t id, s
 int mutex_lock_nopreempt(stint_mutex_t *m, const void *caller)
 {
 	struct wait wait;
+	int r;
 
 	wait.w.id = park_identity();
-	return wait_nopreempt(&wait, &mutex_class, m, &m->waiters, &m->waiters.lock, self(), STINT_FOREVER,
-			      caller);
+	r = wait_nopreempt(&wait, &mutex_class, m, &m->waiters, &m->waiters.lock, self(), STINT_FOREVER, caller);
+	if (r == 0)
+		mutex_arrived(m);
+	return r;
 }
 
 int mutex_unlock_nopreempt(stint_mutex_t *m)
@@ -142,12 +149,14 @@ int mutex_unlock_nopreempt(stint_mutex_t *m)
 	fiber_release(m);
 	while (!__atomic_compare_exchange_n(&m->owner, &owner, 0, false, __ATOMIC_RELEASE,
 					    __ATOMIC_RELAXED)) {
-		if ((owner & ~MUTEX_WAITED) != me)
+		if ((owner & ~MUTEX_BITS) != me)
 			return EPERM;
+		if (!(owner & MUTEX_WAITED))
+			continue;
 		spin_lock(&m->waiters.lock);
 		w = waitq_take(&m->waiters);
 		if (w)
-			__atomic_store_n(&m->owner, w->id | (m->waiters.first ? MUTEX_WAITED : 0),
+			__atomic_store_n(&m->owner, w->id | MUTEX_HANDED | (m->waiters.first ? MUTEX_WAITED : 0),
 					 __ATOMIC_RELEASE);
 		spin_unlock(&m->waiters.lock);
 		if (w) {
@@ -169,7 +178,7 @@ void mutex_hand_over(stint_mutex_t *m, struct wait_list *moved, int kind, int *l
 	for (struct stint_waiter *w = moved->first; w; w = next) {
 		next = w->next;
 		w->kind = kind;
-		if (take_or_mark(m, w->id)) {
+		if (take_or_mark(m, w->id | MUTEX_HANDED)) {
 			holder = w;
 		} else {
 			waiter_moved(w, PARK_MUTEX, m);

@@ -7,10 +7,19 @@
 #include "wait.h"
 
 #define MUTEX_WAITED ((uintptr_t)1)
+#define MUTEX_HANDED ((uintptr_t)2)
+#define MUTEX_BITS   (MUTEX_WAITED | MUTEX_HANDED)
 
 static inline bool mutex_held_by(const stint_mutex_t *m, uintptr_t id)
 {
-	return (__atomic_load_n(&m->owner, __ATOMIC_RELAXED) & ~MUTEX_WAITED) == id;
+	return (__atomic_load_n(&m->owner, __ATOMIC_RELAXED) & ~MUTEX_BITS) == id;
+}
+
+/* by who has been given it, once it runs */
+static inline void mutex_arrived(stint_mutex_t *m)
+{
+	if (__atomic_load_n(&m->owner, __ATOMIC_RELAXED) & MUTEX_HANDED)
+		__atomic_and_fetch(&m->owner, ~MUTEX_HANDED, __ATOMIC_RELAXED);
 }
 
 /* lock and unlock with preemption disabled; lock waits, and may be stopped in it, for as long as it takes */

@@ -9,6 +9,7 @@
 #include "sync/mutex.h"
 
 #define WAITED 1
+#define HANDED 2                        /* and has not run since */
 
 static void set_waited(stint_mutex_t *m, uintptr_t owner)
 {
@@ -27,7 +28,7 @@ START_TEST(mutex_is_handed_over)
 	set_waited(&m, m.owner);
 	ck_assert_int_eq(stint_mutex_lock(&m), EDEADLK);
 	ck_assert_int_eq(stint_mutex_unlock(&m), 0);
-	ck_assert_uint_eq(m.owner, ID(1) | WAITED);
+	ck_assert_uint_eq(m.owner, ID(1) | WAITED | HANDED);
 	ck_assert(is_woken(&w[0]) && !is_woken(&w[1]));
 	ck_assert_int_eq(w[0].result, 0);
 	ck_assert_int_eq(stint_mutex_unlock(&m), EPERM);
@@ -35,9 +36,33 @@ START_TEST(mutex_is_handed_over)
 	ck_assert_int_eq(stint_mutex_destroy(&m), EBUSY);
 	set_waited(&m, park_identity());
 	ck_assert_int_eq(stint_mutex_unlock(&m), 0);
-	ck_assert_uint_eq(m.owner, ID(2));
+	ck_assert_uint_eq(m.owner, ID(2) | HANDED);
 	ck_assert(is_woken(&w[1]));
 	ck_assert_ptr_null(m.waiters.first);
+}
+END_TEST
+
+/* it is the owner's all the same, before it has run and after, and no longer said once it has */
+START_TEST(mutex_arrives)
+{
+	stint_mutex_t m = STINT_MUTEX_INIT;
+	struct stint_waiter w;
+
+	m.owner = park_identity() | HANDED;
+	ck_assert_int_eq(stint_mutex_lock(&m), EDEADLK);
+	ck_assert_int_eq(stint_mutex_trylock(&m), EBUSY);
+	ck_assert_int_eq(stint_mutex_unlock(&m), 0);
+	ck_assert_uint_eq(m.owner, 0);
+
+	m.owner = park_identity() | HANDED;
+	fake(&w, &m.waiters, 1, 0, NULL);
+	m.owner |= WAITED;
+	mutex_arrived(&m);
+	ck_assert_uint_eq(m.owner, park_identity() | WAITED);
+	m.owner |= HANDED;
+	ck_assert_int_eq(stint_mutex_unlock(&m), 0);
+	ck_assert_uint_eq(m.owner, ID(1) | HANDED);
+	ck_assert(is_woken(&w));
 }
 END_TEST
 
@@ -80,14 +105,14 @@ START_TEST(signal_moves_to_mutex)
 	ck_assert_uint_eq(m.owner, park_identity() | WAITED);
 	ck_assert(!is_woken(&w[0]));
 	ck_assert_int_eq(stint_mutex_unlock(&m), 0);
-	ck_assert_uint_eq(m.owner, ID(1));
+	ck_assert_uint_eq(m.owner, ID(1) | HANDED);
 	ck_assert(is_woken(&w[0]) && !is_woken(&w[1]));
 
 	/* free: the first has it, the others wait for it, in order */
 	m.owner = 0;
 	ck_assert_int_eq(stint_cond_broadcast(&c), 0);
 	ck_assert_uint_eq(c.waiters.n, 0);
-	ck_assert_uint_eq(m.owner, ID(2) | WAITED);
+	ck_assert_uint_eq(m.owner, ID(2) | WAITED | HANDED);
 	ck_assert(is_woken(&w[1]) && !is_woken(&w[2]) && !is_woken(&w[3]));
 	ck_assert_ptr_eq(m.waiters.first, &w[2]);
 	ck_assert_ptr_eq(m.waiters.last, &w[3]);
@@ -112,7 +137,7 @@ START_TEST(signalled_while_owner)
 	ck_assert_uint_eq(m.owner, park_identity() | WAITED);
 	ck_assert_int_eq(stint_mutex_unlock(&m), 0);
 	ck_assert(is_woken(&w));
-	ck_assert_uint_eq(m.owner, park_identity());
+	ck_assert_uint_eq(m.owner, park_identity() | HANDED);
 }
 END_TEST
 
@@ -251,5 +276,5 @@ START_TEST(none_is_woken_before_the_late)
 }
 END_TEST
 
-UNIT_MAIN("sync", mutex_is_handed_over, mutex_bit, signal_moves_to_mutex, signalled_while_owner, rwlock_serves_up_to_next_writer,
+UNIT_MAIN("sync", mutex_is_handed_over, mutex_arrives, mutex_bit, signal_moves_to_mutex, signalled_while_owner, rwlock_serves_up_to_next_writer,
           rwlock_giving_up, sem_lock_in_the_word, barrier_and_group_wake_all, none_is_woken_before_the_late)
