@@ -10,6 +10,7 @@
  *     void *lib_join(lib_thread_t *)
  *     void  lib_yield(void)    lib_sleep(ns)
  *     lib_mutex_t    LIB_MUTEX_INIT    lib_lock(lib_mutex_t *)    lib_unlock(lib_mutex_t *)
+ *     LIB_SOCKETS                                  defined where a thread may wait in read() and hold up no other
  *     lib_channel_t  *lib_channel(void)  lib_send(channel, word)  lib_recv(channel)      NULL: cannot be made
  *     void  lib_gate_wait(void)  lib_gate_open(void)     once
  *     int   lib_run(workers, fn, arg)              call fn in a thread of the library; 0 or an errno value
@@ -18,6 +19,10 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#ifdef LIB_SOCKETS
+#include <sys/socket.h>
+#include <unistd.h>
+#endif
 
 #include "peer.h"
 
@@ -169,6 +174,58 @@ static int run_channel(const struct peer_run *run)
 	return 0;
 }
 
+/* ----------------------------------------------------------------------------------------------- socket */
+
+#ifdef LIB_SOCKETS
+struct line {
+	int ends[2];
+	unsigned long n;
+};
+
+static void *answers(void *arg)
+{
+	const struct line *line = (const struct line *)arg;
+	unsigned long i;
+	char c;
+
+	for (i = 0; i < line->n; i++) {
+		if (read(line->ends[1], &c, 1) != 1)
+			break;
+		c++;
+		if (write(line->ends[1], &c, 1) != 1)
+			break;
+	}
+	close(line->ends[1]);
+	return NULL;
+}
+
+static int run_socket(const struct peer_run *run)
+{
+	struct line line = { { -1, -1 }, run->n };
+	lib_thread_t other;
+	unsigned long i;
+	double start;
+	int error;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, line.ends))
+		return errno;
+	error = lib_create(&other, answers, &line);
+	if (error)
+		return error;
+	start = peer_now();
+	for (i = 0; i < run->n; i++) {
+		char c = (char)i;
+
+		if (write(line.ends[0], &c, 1) != 1 || read(line.ends[0], &c, 1) != 1 || c != (char)(i + 1))
+			return EPROTO;
+	}
+	peer_say("socket", (peer_now() - start) / (double)run->n, "ns");
+	lib_join(&other);
+	close(line.ends[0]);
+	return 0;
+}
+#endif
+
 /* ---------------------------------------------------------------------------------------------- blocked */
 
 static unsigned long waiting;
@@ -258,6 +315,51 @@ static int run_sleeper(const struct peer_run *run)
 	if (!error)
 		peer_say_lateness(late, slept);
 	free(late);
+	return error;
+}
+
+/* --------------------------------------------------------------------------------------------- sleepers */
+
+static unsigned long awake;
+
+/* one another's by no rule, though the same in each run */
+static void *sleeps_on(void *arg)
+{
+	uint64_t chance = (uint64_t)(uintptr_t)arg;
+
+	while (!get(&enough)) {
+		chance = chance * 6364136223846793005u + 1442695040888963407u;
+		lib_sleep((long)(PEER_NAP_NS + (chance >> 33) % (PEER_NAP_MOST_NS - PEER_NAP_NS)));
+		__atomic_add_fetch(&awake, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+static int run_sleepers(const struct peer_run *run)
+{
+	lib_thread_t *threads = lib_threads(run->n);
+	unsigned long made, times;
+	int error = 0;
+	double cpu;
+
+	if (!threads)
+		return ENOMEM;
+	for (made = 0; made < run->n; made++) {
+		error = lib_create(&threads[made], sleeps_on, (void *)(uintptr_t)made);
+		if (error)
+			break;
+	}
+	lib_sleep(PEER_NAPS_FOR_NS);
+	times = get(&awake);
+	cpu = peer_cpu();
+	lib_sleep(PEER_NAPS_FOR_NS);
+	times = get(&awake) - times;
+	cpu = peer_cpu() - cpu;
+	set(&enough, 1);
+	while (made-- > 0)
+		lib_join(&threads[made]);
+	if (!error)
+		peer_say("sleepers", cpu / (double)times, "ns");
 	return error;
 }
 
@@ -388,6 +490,10 @@ MEASURE(mutex)
 MEASURE(channel)
 MEASURE(blocked)
 MEASURE(sleeper)
+MEASURE(sleepers)
+#ifdef LIB_SOCKETS
+MEASURE(socket)
+#endif
 MEASURE(skynet)
 MEASURE(skynet_large)
 MEASURE(fib)
@@ -397,6 +503,10 @@ MEASURE(fib_large)
 const struct peer_measure peer_measures[] = {
 	{ "yield", measure_yield },     { "create", measure_create },   { "mutex", measure_mutex },
 	{ "channel", measure_channel }, { "blocked", measure_blocked }, { "sleeper", measure_sleeper },
+	{ "sleepers", measure_sleepers },
+#ifdef LIB_SOCKETS
+	{ "socket", measure_socket },
+#endif
 	{ "skynet", measure_skynet },   { "skynet.large", measure_skynet_large },
 	{ "fib", measure_fib },         { "fib.large", measure_fib_large },             { NULL, NULL },
 };

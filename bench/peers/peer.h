@@ -14,6 +14,8 @@
  *     channel      one word there and back between two threads, without buffer where there is such; N times
  *     blocked      N threads that wait, each having written a thread-local variable: resident bytes and ns for each
  *     sleeper      N sleeps of 1 ms among 16 threads that compute: how much later than due, ns
+ *     sleepers     N threads that sleep again and again, from 10 ms to 1 s: the CPU time for each time that one wakes up, ns
+ *     socket       one byte there and back between two threads, through a pair of sockets; N times
  *     skynet       a tree of threads, each but the leaves with 10 below; about N threads, ns for each
  *     fib          fib(20) where each first summand is a thread's; about N threads, ns for each
  */
@@ -41,6 +43,9 @@ extern const struct peer_measure peer_measures[];       /* the program's; ends w
 #define PEER_HOGS        16
 #define PEER_SLEEP_NS    1000000
 #define PEER_HOG_LIMIT_NS 2000000000     /* hogs that nobody can stop end by themselves */
+#define PEER_NAP_NS      10000000
+#define PEER_NAP_MOST_NS 1000000000
+#define PEER_NAPS_FOR_NS 1000000000      /* to begin with, and measured */
 #define PEER_CHILDREN    10
 #define PEER_SKYNET      4               /* levels of them: 11 110 threads under the root */
 #define PEER_SKYNET_LARGE 6              /* as it is known: a million leaves */
@@ -49,6 +54,7 @@ extern const struct peer_measure peer_measures[];       /* the program's; ends w
 
 double peer_now(void);                          /* ns */
 double peer_resident(void);                     /* bytes of this process */
+double peer_cpu(void);                          /* ns that it has used */
 void peer_say(const char *name, double value, const char *unit);
 uint64_t peer_spin(uint64_t turns);             /* work that no compiler sees through */
 

@@ -5,6 +5,7 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"runtime"
 	"sort"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -19,6 +21,9 @@ const (
 	hogs        = 16
 	sleepSpan   = time.Millisecond
 	hogLimit    = 2 * time.Second
+	napLeast    = 10 * time.Millisecond
+	napMost     = time.Second
+	napsFor     = time.Second
 	children    = 10
 	skynetSmall = 4
 	skynetLarge = 6
@@ -101,6 +106,74 @@ func measureChannel(n int) {
 		}
 	}
 	say("channel", each(start, n), "ns")
+}
+
+func socketEnd(fd int) net.Conn {
+	file := os.NewFile(uintptr(fd), "socket")
+	conn, err := net.FileConn(file)
+	if err != nil {
+		fail(err.Error())
+	}
+	file.Close()
+	return conn
+}
+
+func measureSocket(n int) {
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		fail(err.Error())
+	}
+	there, back := socketEnd(fds[0]), socketEnd(fds[1])
+	go func() {
+		word := make([]byte, 1)
+		for i := 0; i < n; i++ {
+			if got, _ := back.Read(word); got != 1 {
+				fail("cannot read")
+			}
+			word[0]++
+			back.Write(word)
+		}
+	}()
+	word := make([]byte, 1)
+	start := time.Now()
+	for i := 0; i < n; i++ {
+		word[0] = byte(i)
+		there.Write(word)
+		if got, _ := there.Read(word); got != 1 || word[0] != byte(i+1) {
+			fail("wrong answer")
+		}
+	}
+	say("socket", each(start, n), "ns")
+}
+
+func cpuTime() float64 {
+	var used syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &used)
+	return float64(used.Utime.Nano() + used.Stime.Nano())
+}
+
+func measureSleepers(n int) {
+	var enough int32
+	var awake int64
+	var group sync.WaitGroup
+	for i := 0; i < n; i++ {
+		group.Add(1)
+		go func(chance uint64) {
+			for atomic.LoadInt32(&enough) == 0 {
+				chance = chance*6364136223846793005 + 1442695040888963407
+				time.Sleep(napLeast + time.Duration((chance>>33)%uint64(napMost-napLeast)))
+				atomic.AddInt64(&awake, 1)
+			}
+			group.Done()
+		}(uint64(i))
+	}
+	time.Sleep(napsFor)
+	times, cpu := atomic.LoadInt64(&awake), cpuTime()
+	time.Sleep(napsFor)
+	times, cpu = atomic.LoadInt64(&awake)-times, cpuTime()-cpu
+	atomic.StoreInt32(&enough, 1)
+	group.Wait()
+	say("sleepers", cpu/float64(times), "ns")
 }
 
 func resident() float64 {
@@ -233,7 +306,7 @@ func fail(why string) {
 func main() {
 	measures := map[string]func(int){
 		"yield": measureYield, "create": measureCreate, "mutex": measureMutex, "channel": measureChannel,
-		"blocked": measureBlocked, "sleeper": measureSleeper,
+		"blocked": measureBlocked, "sleeper": measureSleeper, "sleepers": measureSleepers, "socket": measureSocket,
 		"skynet":       func(n int) { measureSkynets("skynet", n, skynetSmall) },
 		"skynet.large": func(n int) { measureSkynets("skynet.large", n, skynetLarge) },
 		"fib":          func(n int) { measureFibs("fib", n, fibSmall) },

@@ -17,6 +17,7 @@
 
 typedef pthread_t lib_thread_t;
 typedef pthread_mutex_t lib_mutex_t;
+#define LIB_SOCKETS
 #define LIB_MUTEX_INIT = PTHREAD_MUTEX_INITIALIZER
 
 static inline lib_thread_t *lib_threads(unsigned long n)

@@ -11,6 +11,7 @@
 
 typedef stint_thread_t *lib_thread_t;
 typedef stint_mutex_t lib_mutex_t;
+#define LIB_SOCKETS
 #define LIB_MUTEX_INIT = STINT_MUTEX_INIT
 typedef stint_chan_t lib_channel_t;
 
