@@ -20,7 +20,7 @@
 #define NO_GEN (~0U)            /* no policy's, whatever others have been replaced by now */
 #define OFFER_LATER_NS 1000000
 #define BRIEF_NS 500000         /* at most, and half a quantum */
-#define LEAST_SHARE 32          /* of a quantum; a quantum that is chosen by the cost of a tick is 50 ticks (config.c) */
+#define LEAST_PART 16           /* of that; about what a tick takes where the quantum was chosen by it (config.c) */
 
 bool runq_biased;
 stint_ns runq_quantum;
@@ -34,7 +34,7 @@ void runq_setup(stint_ns quantum)
 	runq_quantum = quantum;
 	least_turn = quantum / 2;
 	runq_brief_cycles = clock_cycles(least_turn < BRIEF_NS ? least_turn : BRIEF_NS);
-	runq_least_cycles = runq_brief_cycles / (LEAST_SHARE / 2);
+	runq_least_cycles = runq_brief_cycles / LEAST_PART;
 	often_cycles = clock_cycles(RUNQ_OFTEN_NS);
 	stale_cycles = clock_cycles(STALE_NS);
 	wait_cycles = clock_cycles(WAIT_NS);

@@ -14,7 +14,7 @@
  * kt->turn_end is the earlier of that and of the first timer, so a thread that sleeps is woken in time although the running one
  * computes, by the one tick that it costs. But who begins to run is left alone by timers for a moment (timers_from): for half a turn, half a
  * millisecond at most, if it left by itself the last time, for most of those will before that, and timers are looked at whenever threads
- * switch; else for as long as a tick takes. Or with many that sleep there would be a tick for each, and nothing else.
+ * switch; else for a sixteenth of that. Or with many that sleep there would be a tick for each, and nothing else.
  *
  * Context: _locked: the worker itself, with the lock. Also in the handler, once it has found that it may stop the thread: then nobody
  * on this kernel thread has the lock, because preemption was enabled.
