@@ -26,20 +26,19 @@ struct peer {
 	const char *policy;             /* ours: another one than the default, and not for all */
 	bool one_worker;                /* it knows no more */
 	bool trees_only;                /* it is measured in these, for which it is meant */
-	bool sockets;                   /* its threads wait in read() */
 	bool large_trees;               /* also where breadth first they would have a million threads at once */
 	unsigned long threads_most;     /* that it can have at once; 0: no limit met here */
 };
 
 static const struct peer all_peers[] = {
-	{ "peers/threads-stint", "stint", NULL, false, false, true, true, 0 },  /* ours is the first */
-	{ "peers/threads-stint", "stint, policy rr", "rr", false, false, true, false, 0 },
-	{ "peers/threads-stint", "stint, policy fifo", "fifo", false, false, true, false, 0 },
-	{ "peers/threads-stint", "stint, policy lifo", "lifo", false, true, true, true, 0 },
-	{ "peers/threads-nptl", "threads of libc", NULL, false, false, true, false, 30000 },
-	{ "peers/threads-go", "Go", NULL, false, false, true, true, 0 },
-	{ "peers/threads-boost", "Boost.Fiber", NULL, false, false, false, false, 0 },
-	{ "peers/threads-st", "State Threads", NULL, true, false, false, false, 0 },
+	{ "peers/threads-stint", "stint", NULL, false, false, true, 0 },        /* ours is the first */
+	{ "peers/threads-stint", "stint, policy rr", "rr", false, false, false, 0 },
+	{ "peers/threads-stint", "stint, policy fifo", "fifo", false, false, false, 0 },
+	{ "peers/threads-stint", "stint, policy lifo", "lifo", false, true, true, 0 },
+	{ "peers/threads-nptl", "threads of libc", NULL, false, false, false, 30000 },
+	{ "peers/threads-go", "Go", NULL, false, false, true, 0 },
+	{ "peers/threads-boost", "Boost.Fiber", NULL, false, false, false, 0 },
+	{ "peers/threads-st", "State Threads", NULL, true, false, false, 0 },
 };
 #define PEERS (sizeof(all_peers) / sizeof(*all_peers))
 
@@ -128,13 +127,12 @@ static const struct side floor_line = { "a word to another CPU and back", bare_l
 static int compare(const struct subject *s, const char *what, const char *measurement, unsigned workers,
 		   struct aim aim, const struct side *floor)
 {
-	bool sockets = !strcmp(measurement, "socket");
 	struct setting settings[PEERS];
 	struct side sides[PEERS + 1];
 	size_t i, n = 0;
 
 	for (i = 0; i < peers_n; i++) {
-		if (peers[i]->trees_only || (workers > 1 && peers[i]->one_worker) || (sockets && !peers[i]->sockets))
+		if (peers[i]->trees_only || (workers > 1 && peers[i]->one_worker))
 			continue;
 		settings[i] = (struct setting){ peers[i], measurement, workers, options.run_ns, 0 };
 		sides[n++] = (struct side){ peers[i]->name, run_peer, &settings[i] };
@@ -381,6 +379,18 @@ static int sleeper(const struct subject *s)
 	return fixed(s, &f);
 }
 
+static int sleepers(const struct subject *s)
+{
+	const struct fixed f = {
+		.measurement = "sleepers", .n = options.quick ? 100 : 10000, .lines_n = 1,
+		.lines = { "sleepers" }, .units = { "us" }, .scales = { 1e-3 },
+		.whats = { "10 000 that sleep 10 ms to 1 s, CPU time to wake one" },
+		.aims = { { AIM_NONE, 0 } },
+	};
+
+	return fixed(s, &f);
+}
+
 /* ---------------------------------------------------------------------------------------------------- */
 
 static bool find_peers(const struct subject *s)
@@ -399,18 +409,6 @@ static bool find_peers(const struct subject *s)
 		report_skip(s, why);
 	}
 	return peers_n && peers[0] == &all_peers[0];
-}
-
-static int sleepers(const struct subject *s)
-{
-	const struct fixed f = {
-		.measurement = "sleepers", .n = options.quick ? 100 : 10000, .lines_n = 1,
-		.lines = { "sleepers" }, .units = { "us" }, .scales = { 1e-3 },
-		.whats = { "10 000 that sleep 10 ms to 1 s, CPU time to wake one" },
-		.aims = { { AIM_NONE, 0 } },
-	};
-
-	return fixed(s, &f);
 }
 
 static int threads(const struct subject *s)

@@ -9,7 +9,7 @@
  *     and waited for.
  *   - Unlocking hands it to the first in the queue, which holds it before it knows. Nobody overtakes, so nobody
  *     starves; the price is that under contention each lock costs a switch. Before somebody queues it therefore
- *     looks for a moment whether the mutex comes free, where the holder may be running meanwhile (bit 1) and nobody is
+ *     looks for a moment whether the mutex comes free, where the holder may be running meanwhile (not with bit 1) and nobody is
  *     queued who came first.
  *   - The word is given up in the last access to the mutex, or the queue's lock is, before the next holder is
  *     woken. So whoever gets it may destroy it and free its memory.

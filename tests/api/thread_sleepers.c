@@ -2,8 +2,6 @@
  * thread_sleepers.c - many threads that sleep: the worker has neither a tick nor a sleep of its own for each of them; and one that begins to
  * compute holds up none of them for good
  */
-#include <stdlib.h>
-
 #include <stint.h>
 
 #include "../test.h"
