@@ -122,7 +122,9 @@ static void offer(void)
 
 void idle_offer_slow(struct worker *w)
 {
-	if (may_offer(w) && (w->ready > 1 || !too_early(w)))
+	if (w->ready == 1 && too_early(w))
+		return;
+	if (may_offer(w))
 		offer();
 }
 

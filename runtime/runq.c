@@ -134,11 +134,14 @@ void runq_arm_tick_locked(struct worker *w, struct stint_thread *t, struct stint
 		tick_arm_slow(kt, now, kthread_due(kt, leaf));
 }
 
-/* Turns that are soon over look after it themselves. */
+/* Turns that are soon over look after it themselves: mostly that is seen without a reading of the clock. */
 void runq_offer_later_slow(struct worker *w)
 {
-	uint64_t at = clock_now() + later_cycles;
+	uint64_t at;
 
+	if (w->turn_end <= w->now_cycles + later_cycles)
+		return;
+	at = clock_now() + later_cycles;
 	if (at < w->turn_end)
 		w->offer_at = at;
 }
