@@ -168,7 +168,7 @@ static int64_t plus(int64_t a, int64_t b)
 
 static int64_t virtual_span(stint_ns span, uint32_t weight)
 {
-	if (weight == STINT_WEIGHT_NORMAL)
+	if (__builtin_expect(weight == STINT_WEIGHT_NORMAL, 1))
 		return span << (UNIT - 10);
 	return (int64_t)(((uint64_t)span << UNIT) / weight);
 }
@@ -178,21 +178,26 @@ static bool eligible(const struct queue *q, int64_t v)
 	return (wide)ahead(v, q->base) * q->total <= q->sum;
 }
 
-/* V, rounded down, so that a task put there is eligible */
-static int64_t average(const struct queue *q)
+static __attribute__((noinline, cold)) int64_t average_far(const struct queue *q)
 {
-	int64_t part;
+	int64_t part = (int64_t)(q->sum / q->total);
 
+	return plus(q->base, part - ((wide)part * q->total > q->sum));
+}
+
+/* V, rounded down, so that a task put there is eligible */
+static inline __attribute__((always_inline)) int64_t average(const struct queue *q)
+{
+	int64_t sum = (int64_t)q->sum, part;
+
+	if (__builtin_expect(sum != q->sum, 0))
+		return average_far(q);
 	if (!q->total)
 		return q->base;
-	if ((int64_t)q->sum == q->sum) {
-		if (!(q->total & (q->total - 1)))       /* a few tasks of the normal weight: no division */
-			return plus(q->base, (int64_t)q->sum >> __builtin_ctzll((uint64_t)q->total));
-		part = (int64_t)q->sum / q->total;
-		return plus(q->base, part - (part * q->total > (int64_t)q->sum));
-	}
-	part = (int64_t)(q->sum / q->total);
-	return plus(q->base, part - ((wide)part * q->total > q->sum));
+	if (!(q->total & (q->total - 1)))       /* a few tasks of the normal weight: no division */
+		return plus(q->base, sum >> __builtin_ctzll((uint64_t)q->total));
+	part = sum / q->total;
+	return plus(q->base, part - (part * q->total > sum));
 }
 
 static void move_base(struct queue *q, int64_t to)
@@ -213,7 +218,7 @@ static void step(struct queue *q, struct node *n, int64_t by)
 }
 
 /* @n's v has gone on so far that the base must follow. */
-static __attribute__((noinline)) void catch_up(struct queue *q, struct node *n)
+static __attribute__((noinline, cold)) void catch_up(struct queue *q, struct node *n)
 {
 	int64_t excess;
 
@@ -471,16 +476,13 @@ static bool fits_fresh(const struct line *line, const struct node *n)
 	return !line->first || ahead(n->due, n->v) == ahead(line->last->due, line->last->v);
 }
 
-static void put(struct queue *q, struct node *n)
+/* It is ready, and is not in order after those in line that have begun. */
+static __attribute__((noinline)) void put_elsewhere(struct queue *q, struct node *n)
 {
-	bool usual = ahead(n->due, n->v) <= q->usual;
-
-	if (!usual) {
+	if (ahead(n->due, n->v) > q->usual) {
 		insert(q, n);
 	} else if (n->begun) {
-		if (fits_line(&q->line, n))
-			append(&q->line, n);
-		else if (fits_front(&q->line, n))
+		if (fits_front(&q->line, n))
 			prepend(&q->line, n);
 		else
 			insert(q, n);
@@ -490,6 +492,14 @@ static void put(struct queue *q, struct node *n)
 	} else {
 		insert(q, n);
 	}
+}
+
+static inline void put(struct queue *q, struct node *n)
+{
+	if (n->begun && ahead(n->due, n->v) <= q->usual && fits_line(&q->line, n))
+		append(&q->line, n);
+	else
+		put_elsewhere(q, n);
 }
 
 /*
@@ -571,16 +581,30 @@ static __attribute__((noinline)) struct node *take_among_fresh(struct queue *q, 
 	return n;
 }
 
-/* The eligible one that is due first, or of all when none is eligible; NULL when nobody is ready. */
-static inline struct node *take(struct queue *q, stint_ns now, bool youngest)
+/* Where not all that are ready have begun and are in line. */
+static __attribute__((noinline)) struct node *take_among_all(struct queue *q, stint_ns now, bool youngest)
 {
 	struct node **path[DEPTH], *n = q->line.first;
 	int depth = 0;
 
 	if (q->fresh.first)
 		return take_among_fresh(q, now, youngest);
-	if (q->root && (!n || !line_comes_first(q, n, path, &depth)))
+	if (!n || !line_comes_first(q, n, path, &depth))
 		return extract(path, depth ? depth : find(q, path));
+	q->line.first = n->left;
+	return n;
+}
+
+/*
+ * The eligible one that is due first, or of all when none is eligible; NULL when nobody is ready. @runs: here, at once, so the youngest of
+ * those that have not begun comes first where there is a row.
+ */
+static inline struct node *take(struct queue *q, stint_ns now, bool runs)
+{
+	struct node *n = q->line.first;
+
+	if (q->fresh.first || q->root)
+		return take_among_all(q, now, runs && q->awaited && now - q->patient_since < q->quantum);
 	if (n)
 		q->line.first = n->left;
 	return n;
@@ -671,7 +695,7 @@ static inline void settle(struct queue *q)
 }
 
 /* its lag as far as it is kept */
-static int64_t owed(const struct queue *q, const struct node *n)
+static inline __attribute__((always_inline)) int64_t owed(const struct queue *q, const struct node *n)
 {
 	int64_t most = virtual_span(n->request, n->weight), lag;
 
@@ -715,6 +739,8 @@ static bool same_weight(struct node *n, unsigned weight)
 {
 	uint32_t before = n->weight;
 
+	if (before && weight == before)
+		return true;
 	n->weight = weight < STINT_WEIGHT_MIN ? STINT_WEIGHT_MIN : weight > STINT_WEIGHT_MAX ? STINT_WEIGHT_MAX : weight;
 	return n->weight == before;
 }
@@ -730,18 +756,15 @@ static inline __attribute__((always_inline)) void enter(struct queue *q, struct 
 }
 
 /*
- * ...or with that lag, of which @held has been taken out of the carry when it left. For the rest V moves when it is counted; so it starts as
- * much further back as makes its lag right then.
+ * ...or with that lag behind V, which is @v. Of it @held has been taken out of the carry when it left; for the rest V moves when it is
+ * counted, so it starts as much further back as makes its lag right then.
  */
-static void enter_lagging(struct queue *q, struct node *n, int64_t lag, int64_t held, int64_t early)
+static inline __attribute__((always_inline)) void enter_lagging(struct queue *q, struct node *n, int64_t v, int64_t lag,
+                                                                int64_t held, int64_t early)
 {
 	int64_t rest = lag * (int64_t)n->weight - held;
 
-	if (!q->total) {
-		enter(q, n, q->base, 0);
-		return;
-	}
-	enter(q, n, plus(average(q), -(rest ? lag + rest / q->total : lag)), early);
+	enter(q, n, plus(v, -(rest ? lag + rest / q->total : lag)), early);
 	if (held)
 		set_carry(q, bounded(q, (wide)q->carry + held));
 }
@@ -775,7 +798,10 @@ static void attach(void *rq, struct stint_task *t, stint_ns now)
 	if (!same_weight(n, t->weight))
 		lag = 0;                        /* it is new, or what was counted was in another weight */
 	if (n->known) {
-		enter_lagging(q, n, lag, 0, 0);
+		if (q->total)
+			enter_lagging(q, n, average(q), lag, 0, 0);
+		else
+			enter(q, n, q->base, 0);
 		return;
 	}
 	n->known = true;
@@ -846,7 +872,7 @@ static void wakeup(void *rq, struct stint_task *t, stint_ns now)
 	n->quick = true;
 	v = average(q);
 	if (same && a->lag > 0)
-		enter_lagging(q, n, a->lag, here ? a->held : 0, early);
+		enter_lagging(q, n, v, a->lag, here ? a->held : 0, early);
 	else if (same && here && a->lag < 0 && ahead(a->v, v) > 0)
 		enter(q, n, lend(q, n, a->v, v), early);
 	else
@@ -856,7 +882,7 @@ static void wakeup(void *rq, struct stint_task *t, stint_ns now)
 static struct stint_task *pick_next(void *rq, stint_ns now)
 {
 	struct queue *q = rq;
-	struct node *yielded = q->yielded, *n = take(q, now, q->awaited && now - q->patient_since < q->quantum);
+	struct node *yielded = q->yielded, *n = take(q, now, true);
 
 	if (yielded) {
 		q->yielded = NULL;
