@@ -91,10 +91,9 @@ STINT_API int stint_cond_destroy(stint_cond_t *c);
  */
 typedef struct stint_rwlock {
 	struct stint_waitq waiters;
-	uintptr_t writer;               /* identity, or 0 */
-	unsigned readers;
+	uintptr_t state;                /* the writer, or how many readers, and whether somebody waits */
 } stint_rwlock_t;
-#define STINT_RWLOCK_INIT { { 0, 0, NULL, NULL }, 0, 0 }
+#define STINT_RWLOCK_INIT { { 0, 0, NULL, NULL }, 0 }
 
 STINT_API int stint_rwlock_rdlock(stint_rwlock_t *l);
 STINT_API int stint_rwlock_tryrdlock(stint_rwlock_t *l);

@@ -128,7 +128,7 @@ static void readers_share(void)
 		AWAIT(queued() == (unsigned)i + 1);
 	}
 	CHECK_INT(stint_rwlock_unlock(&l), ==, 0);
-	CHECK_INT(l.readers, ==, ACTORS);
+	CHECK_INT(l.state, ==, 2 + 8 * ACTORS);
 	AWAIT(LOAD(inside) == ACTORS);
 	STORE(may_go, 1);
 	for (int i = 0; i < ACTORS; i++)

@@ -143,6 +143,12 @@ END_TEST
 
 enum { READ, WRITE };
 
+/* the word of a lock that so many have for reading */
+static uintptr_t readers(unsigned n)
+{
+	return 2 + 8 * (uintptr_t)n;
+}
+
 START_TEST(rwlock_serves_up_to_next_writer)
 {
 	stint_rwlock_t l = STINT_RWLOCK_INIT;
@@ -154,19 +160,23 @@ START_TEST(rwlock_serves_up_to_next_writer)
 	fake(&w[2], &l.waiters, 3, WRITE, NULL);
 	fake(&w[3], &l.waiters, 4, READ, NULL);
 	fake(&w[4], &l.waiters, 5, WRITE, NULL);
+	l.state |= WAITED;
 	ck_assert_int_eq(stint_rwlock_unlock(&l), 0);
-	ck_assert_uint_eq(l.readers, 2);
+	ck_assert_uint_eq(l.state, readers(2) | WAITED);
 	ck_assert(is_woken(&w[0]) && is_woken(&w[1]) && !is_woken(&w[2]) && !is_woken(&w[3]));
 	ck_assert_int_eq(stint_rwlock_tryrdlock(&l), EBUSY);
 	ck_assert_int_eq(stint_rwlock_unlock(&l), 0);
 	ck_assert(!is_woken(&w[2]));
 	ck_assert_int_eq(stint_rwlock_unlock(&l), 0);
-	ck_assert_uint_eq(l.writer, ID(3));
+	ck_assert_uint_eq(l.state, ID(3) | WAITED);
 	ck_assert(is_woken(&w[2]) && !is_woken(&w[3]));
-	l.writer = park_identity();
+	l.state = park_identity() | WAITED;
 	ck_assert_int_eq(stint_rwlock_unlock(&l), 0);
-	ck_assert_uint_eq(l.readers, 1);
+	ck_assert_uint_eq(l.state, readers(1) | WAITED);
 	ck_assert(is_woken(&w[3]) && !is_woken(&w[4]));
+	ck_assert_int_eq(stint_rwlock_unlock(&l), 0);
+	ck_assert_uint_eq(l.state, ID(5));
+	ck_assert_uint_eq(l.waiters.n, 0);
 }
 END_TEST
 
@@ -179,10 +189,12 @@ START_TEST(rwlock_giving_up)
 	ck_assert_int_eq(stint_rwlock_rdlock(&l), 0);
 	ck_assert_int_eq(stint_rwlock_wrlock_timed(&l, STINT_MS(1)), ETIMEDOUT);
 	ck_assert_uint_eq(l.waiters.n, 0);
+	ck_assert_uint_eq(l.state, readers(1));
 	fake(&w, &l.waiters, 1, READ, NULL);    /* as if it had come behind that writer */
+	l.state |= WAITED;
 	ck_assert_int_eq(stint_rwlock_wrlock_timed(&l, STINT_MS(1)), ETIMEDOUT);
 	ck_assert(is_woken(&w));
-	ck_assert_uint_eq(l.readers, 2);
+	ck_assert_uint_eq(l.state, readers(2));
 }
 END_TEST
 
