@@ -44,6 +44,8 @@ static size_t nexempt;
 
 extern const char __start_stint_text[] __attribute__((visibility("hidden")));
 extern const char __stop_stint_text[] __attribute__((visibility("hidden")));
+extern const char __start_stint_open[] __attribute__((visibility("hidden")));
+extern const char __stop_stint_open[] __attribute__((visibility("hidden")));
 extern const char __start_stint_locked[] __attribute__((visibility("hidden")));
 extern const char __stop_stint_locked[] __attribute__((visibility("hidden")));
 
@@ -257,6 +259,8 @@ bool text_may_stop_insig(struct frame *f)
 
 	if (is_between(f->pc, __start_stint_text, __stop_stint_text))
 		return false;
+	if (is_between(f->pc, __start_stint_open, __stop_stint_open))
+		return true;
 	while (o = object_of(f->pc), o && !(calls && (o->ours || (o->sanitizer && waits)))) {
 		const unsigned char *fde = is_exempt(f->pc) ? text_function(f->pc, &begin, &end) : NULL;
 

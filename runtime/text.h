@@ -5,7 +5,7 @@
  * counter is in them; so there a tick is refused, except in functions known to touch only their arguments and
  * in bare system calls, and there only when it was not libc itself that called them. Sanitizer runtimes, which
  * take locks of their own, count as libc, and so does our library, since libc calls it (malloc) with its locks
- * held.
+ * held; but for some functions (STINT_OPEN_TEXT).
  */
 #ifndef STINT_TEXT_H
 #define STINT_TEXT_H
@@ -52,6 +52,12 @@ bool text_is_for_program(const void *pc);       /* in a function of libc's that 
 
 /* plain wrappers of the class "locked" */
 #define STINT_LOCKED_TEXT __attribute__((section("stint_locked")))
+
+/*
+ * Public functions that libc does not call and that may be stopped at each of their instructions, as the program's own: what must not be
+ * interrupted is in what they call. Who does little else than to call them could not be stopped otherwise.
+ */
+#define STINT_OPEN_TEXT __attribute__((section("stint_open")))
 
 /* the function around @pc, in an object that is watched: its extent and its unwind entry, NULL if it has none */
 const unsigned char *text_function(uintptr_t pc, uintptr_t *begin, uintptr_t *end);

@@ -56,6 +56,7 @@ api_tests = \
 	tests/api/thread_offers \
 	tests/api/thread_own \
 	tests/api/thread_policies \
+	tests/api/thread_short_calls \
 	tests/api/thread_sleepers \
 	tests/api/thread_sockets \
 	tests/api/thread_stats \
@@ -187,6 +188,7 @@ tests_api_thread_own_LDADD = libstint.la
 tests_api_thread_policies_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DTEST_PLUGIN='"$(abs_builddir)/examples/policy-lottery.so"'
 tests_api_thread_policies_LDADD = libstint.la
+tests_api_thread_short_calls_LDADD = libstint.la
 tests_api_thread_sleepers_LDADD = libstint.la
 tests_api_thread_sockets_LDADD = libstint.la
 tests_api_thread_stats_LDADD = libstint.la

@@ -23,6 +23,7 @@
  *
  * Lock order: ours, then the mutex's.
  */
+#include "../text.h"
 #include "mutex.h"
 
 /* Kind of a waiter; under the lock of the mutex's queue. SIGNALLED: others waited behind it. */
@@ -159,31 +160,30 @@ int stint_cond_wait_timed(stint_cond_t *c, stint_mutex_t *m, stint_ns timeout)
 	return timeout < 0 || !c || !m ? EINVAL : wait_for_signal(c, m, timeout, caller_address());
 }
 
-static inline void move(stint_cond_t *c, int kind, const void *caller)
+static __attribute__((noinline)) void move(stint_cond_t *c, int kind, const void *caller)
 {
-	struct stint *s;
+	struct stint *s = self();
 
-	if (!waited_for(c))
-		return;
-	s = self();
 	park_begin(s);
 	move_nopreempt(c, kind);
 	park_end(s, caller);
 }
 
-int stint_cond_signal(stint_cond_t *c)
+STINT_OPEN_TEXT int stint_cond_signal(stint_cond_t *c)
 {
 	if (unlikely(!c))
 		return EINVAL;
-	move(c, SIGNALLED, caller_address());
+	if (waited_for(c))
+		move(c, SIGNALLED, caller_address());
 	return 0;
 }
 
-int stint_cond_broadcast(stint_cond_t *c)
+STINT_OPEN_TEXT int stint_cond_broadcast(stint_cond_t *c)
 {
 	if (unlikely(!c))
 		return EINVAL;
-	move(c, SERVED, caller_address());
+	if (waited_for(c))
+		move(c, SERVED, caller_address());
 	return 0;
 }
 

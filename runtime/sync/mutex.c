@@ -23,6 +23,7 @@
 #include <sched.h>
 
 #include "../sys.h"
+#include "../text.h"
 #include "../thread.h"
 #include "../worker.h"
 #include "mutex.h"
@@ -221,7 +222,7 @@ bool mutex_stay(stint_mutex_t *m, struct stint *s, struct stint_waiter *w)
 /* Lock and unlock are so short that it matters how they lie in memory: across two lines, either costs a tenth more. */
 #define ON_ONE_LINE __attribute__((aligned(64)))
 
-ON_ONE_LINE int stint_mutex_lock(stint_mutex_t *m)
+STINT_OPEN_TEXT ON_ONE_LINE int stint_mutex_lock(stint_mutex_t *m)
 {
 	uintptr_t me = park_identity();
 
@@ -230,7 +231,7 @@ ON_ONE_LINE int stint_mutex_lock(stint_mutex_t *m)
 	return likely(take_free(m, me)) ? 0 : lock_slow(m, me, STINT_FOREVER, caller_address());
 }
 
-int stint_mutex_lock_timed(stint_mutex_t *m, stint_ns timeout)
+STINT_OPEN_TEXT int stint_mutex_lock_timed(stint_mutex_t *m, stint_ns timeout)
 {
 	uintptr_t me = park_identity();
 
@@ -239,7 +240,7 @@ int stint_mutex_lock_timed(stint_mutex_t *m, stint_ns timeout)
 	return likely(take_free(m, me)) ? 0 : wait_or(lock_slow(m, me, timeout, caller_address()), ETIMEDOUT);
 }
 
-int stint_mutex_trylock(stint_mutex_t *m)
+STINT_OPEN_TEXT int stint_mutex_trylock(stint_mutex_t *m)
 {
 	if (unlikely(!m))
 		return EINVAL;
@@ -257,7 +258,7 @@ static __attribute__((noinline)) int unlock_slow(stint_mutex_t *m, const void *c
 	return r;
 }
 
-ON_ONE_LINE int stint_mutex_unlock(stint_mutex_t *m)
+STINT_OPEN_TEXT ON_ONE_LINE int stint_mutex_unlock(stint_mutex_t *m)
 {
 	uintptr_t owner = park_identity();
 

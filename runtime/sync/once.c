@@ -9,6 +9,7 @@
  * What has been done is known without the lock; but then its holder, who did it, may not have let go of it
  * yet, and the object may go when we return. So the lock is looked at, too, afterwards.
  */
+#include "../text.h"
 #include "wait.h"
 
 enum { NEW, RUNNING, DONE };    /* state; release and acquire */
@@ -94,19 +95,20 @@ static void run(stint_once_t *o, void (*fn)(void), struct stint *s, const void *
 	run.state = DONE;
 }
 
-static int once(stint_once_t *o, void (*fn)(void), stint_ns timeout, const void *caller)
+static inline bool done(const stint_once_t *o)
+{
+	if (__atomic_load_n(&o->state, __ATOMIC_ACQUIRE) != DONE || __atomic_load_n(&o->waiters.lock, __ATOMIC_ACQUIRE))
+		return false;
+	fiber_acquire(&o->waiters.lock);
+	return true;
+}
+
+static __attribute__((noinline)) int once(stint_once_t *o, void (*fn)(void), stint_ns timeout, const void *caller)
 {
 	struct stint *s = self();
 	struct wait wait;
 	int r;
 
-	if (!fn)
-		return EINVAL;
-	if (__atomic_load_n(&o->state, __ATOMIC_ACQUIRE) == DONE &&
-	    !__atomic_load_n(&o->waiters.lock, __ATOMIC_ACQUIRE)) {
-		fiber_acquire(&o->waiters.lock);
-		return 0;
-	}
 	wait.w.id = park_identity();
 	park_begin(s);
 	r = wait_nopreempt(&wait, &once_class, o, &o->waiters, &o->waiters.lock, s, timeout, caller);
@@ -118,12 +120,16 @@ static int once(stint_once_t *o, void (*fn)(void), stint_ns timeout, const void 
 	return wait_or(r, ETIMEDOUT);
 }
 
-int stint_once_run(stint_once_t *o, void (*fn)(void))
+STINT_OPEN_TEXT int stint_once_run(stint_once_t *o, void (*fn)(void))
 {
-	return o ? once(o, fn, STINT_FOREVER, caller_address()) : EINVAL;
+	if (unlikely(!o || !fn))
+		return EINVAL;
+	return likely(done(o)) ? 0 : once(o, fn, STINT_FOREVER, caller_address());
 }
 
-int stint_once_run_timed(stint_once_t *o, void (*fn)(void), stint_ns timeout)
+STINT_OPEN_TEXT int stint_once_run_timed(stint_once_t *o, void (*fn)(void), stint_ns timeout)
 {
-	return timeout < 0 || !o ? EINVAL : once(o, fn, timeout, caller_address());
+	if (timeout < 0 || unlikely(!o || !fn))
+		return EINVAL;
+	return likely(done(o)) ? 0 : once(o, fn, timeout, caller_address());
 }

@@ -12,6 +12,7 @@
  * For preemption on the fast paths, and for who may free it, see mutex.c: the word is given up in the last access to it, or the queue's
  * lock is, before those are woken who have it next.
  */
+#include "../text.h"
 #include "wait.h"
 
 enum { READ, WRITE };           /* kind of a waiter */
@@ -161,49 +162,49 @@ static int try_slow(stint_rwlock_t *l, int kind, const void *caller)
 
 /* --- the public functions ---------------------------------------------------------------------- */
 
-int stint_rwlock_rdlock(stint_rwlock_t *l)
+STINT_OPEN_TEXT int stint_rwlock_rdlock(stint_rwlock_t *l)
 {
 	if (unlikely(!l))
 		return EINVAL;
 	return likely(lock_free(l, READ)) ? 0 : lock_slow(l, READ, STINT_FOREVER, caller_address());
 }
 
-int stint_rwlock_wrlock(stint_rwlock_t *l)
+STINT_OPEN_TEXT int stint_rwlock_wrlock(stint_rwlock_t *l)
 {
 	if (unlikely(!l))
 		return EINVAL;
 	return likely(lock_free(l, WRITE)) ? 0 : lock_slow(l, WRITE, STINT_FOREVER, caller_address());
 }
 
-int stint_rwlock_tryrdlock(stint_rwlock_t *l)
+STINT_OPEN_TEXT int stint_rwlock_tryrdlock(stint_rwlock_t *l)
 {
 	if (unlikely(!l))
 		return EINVAL;
 	return likely(lock_free(l, READ)) ? 0 : try_slow(l, READ, caller_address());
 }
 
-int stint_rwlock_trywrlock(stint_rwlock_t *l)
+STINT_OPEN_TEXT int stint_rwlock_trywrlock(stint_rwlock_t *l)
 {
 	if (unlikely(!l))
 		return EINVAL;
 	return likely(lock_free(l, WRITE)) ? 0 : try_slow(l, WRITE, caller_address());
 }
 
-int stint_rwlock_rdlock_timed(stint_rwlock_t *l, stint_ns timeout)
+STINT_OPEN_TEXT int stint_rwlock_rdlock_timed(stint_rwlock_t *l, stint_ns timeout)
 {
 	if (timeout < 0 || unlikely(!l))
 		return EINVAL;
 	return likely(lock_free(l, READ)) ? 0 : wait_or(lock_slow(l, READ, timeout, caller_address()), ETIMEDOUT);
 }
 
-int stint_rwlock_wrlock_timed(stint_rwlock_t *l, stint_ns timeout)
+STINT_OPEN_TEXT int stint_rwlock_wrlock_timed(stint_rwlock_t *l, stint_ns timeout)
 {
 	if (timeout < 0 || unlikely(!l))
 		return EINVAL;
 	return likely(lock_free(l, WRITE)) ? 0 : wait_or(lock_slow(l, WRITE, timeout, caller_address()), ETIMEDOUT);
 }
 
-int stint_rwlock_unlock(stint_rwlock_t *l)
+STINT_OPEN_TEXT int stint_rwlock_unlock(stint_rwlock_t *l)
 {
 	uintptr_t state, next;
 

@@ -16,6 +16,7 @@
  */
 #include <limits.h>
 
+#include "../text.h"
 #include "wait.h"
 
 #define WAITED ((uint64_t)1 << 32)
@@ -140,21 +141,21 @@ static __attribute__((noinline)) int wait_for_one(stint_sem_t *s, stint_ns timeo
 
 /* --- the public functions ---------------------------------------------------------------------- */
 
-int stint_sem_wait(stint_sem_t *s)
+STINT_OPEN_TEXT int stint_sem_wait(stint_sem_t *s)
 {
 	if (unlikely(!s))
 		return EINVAL;
 	return likely(take(s)) ? 0 : wait_for_one(s, STINT_FOREVER, caller_address());
 }
 
-int stint_sem_trywait(stint_sem_t *s)
+STINT_OPEN_TEXT int stint_sem_trywait(stint_sem_t *s)
 {
 	if (unlikely(!s))
 		return EINVAL;
 	return take(s) ? 0 : EAGAIN;
 }
 
-int stint_sem_wait_timed(stint_sem_t *s, stint_ns timeout)
+STINT_OPEN_TEXT int stint_sem_wait_timed(stint_sem_t *s, stint_ns timeout)
 {
 	if (timeout < 0 || unlikely(!s))
 		return EINVAL;
@@ -188,7 +189,7 @@ static __attribute__((noinline)) int post_waited(stint_sem_t *s, const void *cal
 	return r;
 }
 
-int stint_sem_post(stint_sem_t *s)
+STINT_OPEN_TEXT int stint_sem_post(stint_sem_t *s)
 {
 	uint64_t state;
 
