@@ -202,6 +202,23 @@ static bool range_of(void *libc, const char *name, struct text_range *r)
 	return pc && text_function(pc, &r->begin, &r->end);
 }
 
+/*
+ * The function by @name, and, since that is a part of it, the one in which it goes on at its end: strtod() is but a jump to the one that does
+ * the work, which has no name.
+ */
+static void add_exempt(void *libc, const char *name)
+{
+	struct text_range r, part;
+	uintptr_t tail;
+
+	if (!range_of(libc, name, &r))
+		return;
+	exempt[nexempt++] = r;
+	tail = unwind_tail(r.begin, r.end);
+	if (tail && text_function(tail, &part.begin, &part.end) && part.begin == tail)
+		exempt[nexempt++] = part;
+}
+
 int text_init(const char *const *names, size_t n)
 {
 	void *libc = sys.dlopen(LIBC_SO, RTLD_LAZY | RTLD_NOLOAD);     /* a sanitizer may stand in front of it */
@@ -209,15 +226,14 @@ int text_init(const char *const *names, size_t n)
 	nobjects = text_nruntimes = 0;
 	sys.dl_iterate_phdr(add_object, NULL);
 	text_modules_changed();
-	exempt = sys_alloc(n * sizeof(*exempt));
+	exempt = sys_alloc(2 * n * sizeof(*exempt));
 	if (!exempt) {
 		if (libc)
 			sys.dlclose(libc);
 		return ENOMEM;
 	}
 	for (size_t i = 0; i < n; i++)
-		if (range_of(libc, names[i], &exempt[nexempt]))
-			nexempt++;
+		add_exempt(libc, names[i]);
 	for (size_t i = 0; i < LENDERS; i++)
 		range_of(libc, lender_names[i], &lenders[i]);
 	if (libc)

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 struct frame {
 	uintptr_t pc, sp, bp;
@@ -19,5 +20,16 @@ struct frame {
  * Context: anywhere; reads the entry and the stack, allocates nothing.
  */
 bool unwind_step(struct frame *f, const unsigned char *fde);
+
+/* where a function whose code is @begin to @end goes on by its last instruction, if that is a direct jump (jmp rel32); or something outside */
+static inline uintptr_t unwind_tail(uintptr_t begin, uintptr_t end)
+{
+	int32_t by;
+
+	if (end - begin < 5 || *(const unsigned char *)(end - 5) != 0xe9)
+		return 0;
+	memcpy(&by, (const void *)(end - 4), sizeof(by));
+	return end + (uintptr_t)(intptr_t)by;
+}
 
 #endif
