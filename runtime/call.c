@@ -828,15 +828,11 @@ stint_t *stint_self(void)
 	return s && !s->is_thread ? s : NULL;
 }
 
-int stint_usage(const stint_t *s, struct stint_usage *out)
+static void usage(const struct stint *s, int state, struct stint_usage *out)
 {
-	uint64_t now, end;
-	int state = s ? __atomic_load_n(&s->state, __ATOMIC_ACQUIRE) : STATE_FREE;
+	uint64_t now = clock_now(), end;
 
-	if (state == STATE_FREE || !out)
-		return EINVAL;
 	memset(out, 0, sizeof(*out));
-	now = clock_now();
 	end = s->ended ? s->ended : now;
 	out->cpu_ns = clock_ns(s->cpu + (state == STATE_RUNNING && s->started ? now - s->switched_in : 0));
 	out->wall_ns = s->started ? clock_ns(end - s->started) : 0;
@@ -848,6 +844,21 @@ int stint_usage(const stint_t *s, struct stint_usage *out)
 	out->bytes_held = ledger_heap_bytes(&s->ledger) + s->ledger.mapped;
 	out->blocks_held = ledger_heap_blocks(&s->ledger);
 	out->fds_held = ledger_fds_held(&s->ledger);
+}
+
+/* Not stopped in it: of itself it would read what is from before that, and from after it. */
+int stint_usage(const stint_t *s, struct stint_usage *out)
+{
+	struct stint *me = self();
+	int state = s ? __atomic_load_n(&s->state, __ATOMIC_ACQUIRE) : STATE_FREE;
+
+	if (state == STATE_FREE || !out)
+		return EINVAL;
+	if (me)
+		preempt_disable(me);
+	usage(s, state, out);
+	if (me)
+		preempt_enable(me, caller_address());
 	return 0;
 }
 

@@ -99,12 +99,21 @@ static void reads_integer(void)
 	integer = strtol("1234567890123456", NULL, 10);
 }
 
+static void asks(void)
+{
+	struct stint_usage usage;
+
+	CHECK_INT(stint_thread_usage(stint_thread_self(), &usage), ==, 0);
+	CHECK_INT(usage.cpu_ns, <, STINT_S(1000));
+}
+
 static const struct call {
 	const char *name;
 	void (*once)(void);
 } calls[] = {
 	{ "mutex", locks_own }, { "mutex, try", tries_mutex }, { "rwlock, read", reads }, { "rwlock, write", writes_own },
 	{ "semaphore", takes_token }, { "once", runs_once }, { "condition variable", signals },
+	{ "usage", asks },
 #ifndef __SANITIZE_ADDRESS__    /* it has its own ones in front of these, and is not stopped in them */
 	{ "strtod", reads_number }, { "strtol", reads_integer },
 #endif
