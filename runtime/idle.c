@@ -139,7 +139,7 @@ void idle_offer_at_tick(struct worker *w)
 static bool steal(struct worker *w)
 {
 	struct stint_thread *list = NULL, *next;
-	unsigned first = nworkers > 1 ? (unsigned)(w->chance = w->chance * 6364136223846793005u + 1) >> 16 : 0;
+	unsigned first = nworkers > 1 ? worker_chance(w) : 0;
 
 	for (unsigned i = 0; i < nworkers && !list; i++) {
 		struct worker *v = workers[(first + i) % nworkers];

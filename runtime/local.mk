@@ -50,6 +50,8 @@ libstint_core_la_SOURCES = \
 	runtime/deadlock.h \
 	runtime/guard.c \
 	runtime/guard.h \
+	runtime/even.c \
+	runtime/even.h \
 	runtime/idle.c \
 	runtime/idle.h \
 	runtime/init.c \

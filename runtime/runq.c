@@ -97,12 +97,15 @@ static void set_turn_end_locked(struct worker *w, uint64_t now, uint64_t cycles)
 	w->turn_end = clock_after(now, cycles);
 }
 
+bool runq_are_brief(uint64_t turns, uint64_t cycles)
+{
+	return turns >= RUNQ_OFTEN && cycles < turns * often_cycles;
+}
+
 /* Since an end was set last threads have left by themselves, long before they would have been asked to. The next ones probably will, too. */
 static bool leave_often_locked(const struct worker *w, uint64_t now)
 {
-	uint64_t turns = w->turns - w->turn_of;
-
-	return turns >= RUNQ_OFTEN && now - w->turn_set < turns * often_cycles;
+	return runq_are_brief(w->turns - w->turn_of, now - w->turn_set);
 }
 
 /* A tick for less than the least span costs more than it gives to those who wait. */
@@ -221,12 +224,25 @@ static void end_turn_soon_locked(struct worker *w, struct stint_task *task, stin
 	runq_set_due(w);
 }
 
+static void count_ready(struct worker *w, struct stint_thread *t, enum ready_op op, const struct worker *from)
+{
+	w->ready++;
+	if (op == READY_MOVED) {
+		w->stats.steals++;
+		trace(w, TRACE_STEAL, t, from->id, 0);
+	} else {
+		w->stats.wakeups++;
+		trace(w, op == READY_SPAWN ? TRACE_SPAWN : TRACE_WAKE, t, 0, 0);
+	}
+}
+
 void runq_file_at_locked(struct worker *w, struct stint_thread *t, enum ready_op op, stint_ns now, bool by_running)
 {
+	const struct worker *from = t->worker;
 	uint64_t turn_end, offer_at;
 
 	t->worker = w;
-	if (op == READY_SPAWN)
+	if (op == READY_SPAWN || (op == READY_MOVED && !t->started))
 		t->fresh_in = w;
 	if (unlikely(t->policy_gen != w->policy_gen)) {
 		memset(t->task.priv, 0, sizeof(t->task.priv));
@@ -234,16 +250,16 @@ void runq_file_at_locked(struct worker *w, struct stint_thread *t, enum ready_op
 		w->policy->attach(w->rq, &t->task, now);
 	} else if (op == READY_SPAWN) {
 		w->policy->spawn(w->rq, &t->task, now);
+	} else if (op == READY_MOVED) {
+		w->policy->attach(w->rq, &t->task, now);
 	} else {
 		w->policy->wakeup(w->rq, &t->task, now);
 	}
-	trace(w, op == READY_SPAWN ? TRACE_SPAWN : TRACE_WAKE, t, 0, 0);
-	w->stats.wakeups++;
-	w->ready++;
+	count_ready(w, t, op, from);
 	if (!w->running)
 		return;
 	monitor_attend();
-	if (w->policy->preempts && w->policy->preempts(w->rq, &t->task, &w->running->task, now)) {
+	if (op != READY_MOVED && w->policy->preempts && w->policy->preempts(w->rq, &t->task, &w->running->task, now)) {
 		if (by_running && !(w->policy->flags & STINT_POLICY_EAGER)) {
 			end_turn_soon_locked(w, &w->running->task, now);
 			return;
@@ -316,6 +332,12 @@ static bool drain_locked(struct worker *from, struct worker *to)
 			arch_relax();
 		if (unlikely(__atomic_load_n(&t->on_cpu, __ATOMIC_ACQUIRE) && t != to->prev)) {
 			put_back(from, to, t);
+			continue;
+		}
+		if (unlikely(t->moved)) {
+			t->moved = false;
+			to->even_with = NULL;   /* that has changed */
+			runq_file_locked(to, t, READY_MOVED);
 			continue;
 		}
 		to->stats.remote_wakeups++;
@@ -392,6 +414,15 @@ static unsigned share_of(const struct worker *v)
 static struct stint_thread *give_locked(struct worker *w, stint_ns now)
 {
 	return runq_taken_locked(w, w->policy->balance(w->rq, now));
+}
+
+struct stint_thread *runq_give_locked(struct worker *w)
+{
+	struct stint_thread *t = give_locked(w, runq_now_locked(w));
+
+	if (t)
+		w->stats.stolen++;
+	return t;
 }
 
 struct stint_thread *runq_take_some(struct worker *v)

@@ -133,6 +133,7 @@ static inline void runq_offer_later(struct worker *w)
 		runq_offer_later_slow(w);
 }
 
+bool runq_are_brief(uint64_t turns, uint64_t cycles);  /* so many in that time: they end by themselves before they would have to */
 void runq_begin_turn_locked(struct worker *w, struct stint_task *task, stint_ns now);
 void runq_arm_tick_locked(struct worker *w, struct stint_thread *t, struct stint *leaf);
 bool runq_turn_over_locked(struct worker *w, struct stint_thread *t, uint64_t now);    /* the policy is asked */
@@ -194,6 +195,7 @@ static inline struct stint_thread *runq_pick_locked(struct worker *w, stint_ns n
 /* by another worker: half of what is ready at @v, or a few, in a list by next; a lone one only if @v is not about to run it */
 struct stint_thread *runq_take_some(struct worker *v);
 struct stint_thread *runq_take_all_locked(struct worker *w);
+struct stint_thread *runq_give_locked(struct worker *w);       /* one that is ready there, for another worker; NULL: none */
 
 /* @w takes what waits for @stuck: ready there, in its inbox, due by its timers; false: nothing */
 bool runq_relieve(struct worker *w, struct worker *stuck);

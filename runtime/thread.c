@@ -208,7 +208,7 @@ static void set_up(struct stint_thread *t, struct worker *w, const struct stint_
 		t->task.priv[i] = 0;
 	t->on_cpu = t->lock = 0;
 	t->park_state = PARK_NOT;
-	t->cancel = t->started = t->ended = t->detached = t->joined = false;
+	t->cancel = t->started = t->ended = t->detached = t->joined = t->moved = false;
 	t->waits_on = NULL;
 	t->fresh_in = NULL;
 	t->joiner = NULL;

@@ -41,6 +41,7 @@ struct stint_thread {
 	unsigned policy_gen;            /* of the policy that priv belongs to */
 	bool cancel;                    /* it is to end; set once, never cleared */
 	bool started, ended, detached, joined;  /* the last three under lock */
+	bool moved;                     /* on its way to another worker, while it is ready */
 	int lock;
 	unsigned waits_for;             /* enum park_reason, while parked; for diagnoses */
 	const void *waits_on;

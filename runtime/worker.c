@@ -21,6 +21,7 @@
 #include "worker.h"
 
 #include "clock.h"
+#include "even.h"
 #include "idle.h"
 #include "monitor.h"
 #include "poller.h"
@@ -408,10 +409,21 @@ static void back(void)
 		look_for_events();
 }
 
+/* @t, which was ready here, goes on at @w. Its worker is another one from there on, so it is not looked at any more. */
+static void move_to(struct worker *w, struct stint_thread *t)
+{
+	t->moved = true;
+	cds_wfcq_node_init(&t->in_inbox);
+	cds_wfcq_enqueue(&w->inbox_head, &w->inbox_tail, &t->in_inbox);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (!idle_wake(w))
+		worker_kick(w);
+}
+
 static bool turn_over(struct stint *s, uint64_t now)
 {
-	struct stint_thread *t = thread_of(s);
-	struct worker *w = t->worker;
+	struct stint_thread *t = thread_of(s), *moves = NULL;
+	struct worker *w = t->worker, *to;
 	bool over;
 
 	if (w->turns - w->turns_looked < RUNQ_OFTEN && !poller_claimed() && !__atomic_load_n(&w->kt->kicked, __ATOMIC_RELAXED))
@@ -424,6 +436,8 @@ static bool turn_over(struct stint *s, uint64_t now)
 		w->offer_at = NEVER;
 	over = w->resched || (w->relief && relief_over(w)) || thread_cancels(t) || w->policy_gen != replace_gen() ||
 	       runq_turn_over_locked(w, t, now);
+	if (over && w->ready)
+		moves = even_give_locked(w, now, &to);
 	if (!over) {
 		if (w->ready)
 			runq_offer_later(w);
@@ -433,6 +447,8 @@ static bool turn_over(struct stint *s, uint64_t now)
 			w->kt->turn_end = now + 1;
 	}
 	runq_unlock(w);
+	if (unlikely(moves != NULL))
+		move_to(to, moves);
 	idle_offer_at_tick(w);
 	t->stopped_at = w->turns;       /* if it is */
 	return over;
@@ -578,6 +594,7 @@ int workers_start(unsigned n, const struct stint_policy *policy, stint_ns quantu
 	sys_raw(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &signal_mask, sizeof(signal_mask));
 	runq_setup(quantum);
 	idle_setup();
+	even_setup();
 	__atomic_store_n(&idle_stopping, false, __ATOMIC_RELEASE);
 	for (unsigned i = 0; i < n; i++) {
 		workers[i] = make_worker(i, policy, &err);
@@ -637,6 +654,7 @@ void workers_forget(void)
 {
 	nworkers = nregular = 0;
 	idle_setup();
+	even_setup();
 	replace_forget(0);
 }
 

@@ -67,6 +67,8 @@ struct worker {
 	uint64_t next_id, ids_end;      /* for threads that it makes */
 	unsigned id;
 	uint64_t chance;
+	struct worker *even_with;       /* at which fewer threads are ready, */
+	uint64_t even_since, even_turns, even_odd;      /* since then, cycles; its turns then; how long one may have one more */
 	unsigned look_less;             /* how often the time is halved for which it looks around before it sleeps */
 
 	/* written by others */
@@ -94,7 +96,13 @@ static inline struct worker *worker_here(void)
 	return kt ? kt->worker : NULL;
 }
 
-enum ready_op { READY_SPAWN, READY_WAKEUP };
+/* by the worker itself */
+static inline unsigned worker_chance(struct worker *w)
+{
+	return (unsigned)((w->chance = w->chance * 6364136223846793005u + 1) >> 33);
+}
+
+enum ready_op { READY_SPAWN, READY_WAKEUP, READY_MOVED };   /* the last: it was ready at another worker */
 
 /* @t is ready now; it was away. Any kernel thread, preemption disabled or outside calls. */
 void worker_ready(struct stint_thread *t, enum ready_op op);

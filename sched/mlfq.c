@@ -241,7 +241,7 @@ static bool preempts(void *rq, const struct stint_task *woken, const struct stin
 const struct stint_policy stint_policy_mlfq = {
 	.size = sizeof(struct stint_policy),
 	.name = "mlfq",
-	.flags = STINT_POLICY_TIMED,
+	.flags = STINT_POLICY_TIMED | STINT_POLICY_EVEN,
 	.rq_size = sizeof(struct queue),
 	.init = init,
 	.spawn = spawn,

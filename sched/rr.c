@@ -71,6 +71,7 @@ static stint_ns tick(void *rq, struct stint_task *t, stint_ns now)
 const struct stint_policy stint_policy_rr = {
 	.size = sizeof(struct stint_policy),
 	.name = "rr",
+	.flags = STINT_POLICY_EVEN,
 	.rq_size = sizeof(struct queue),
 	.init = init,
 	.spawn = put,

@@ -52,6 +52,7 @@ api_tests = \
 	tests/api/thread_calls \
 	tests/api/thread_cancel \
 	tests/api/thread_environment \
+	tests/api/thread_even \
 	tests/api/thread_misuse \
 	tests/api/thread_offers \
 	tests/api/thread_own \
@@ -181,6 +182,9 @@ tests_api_thread_calls_LDADD = libstint.la
 tests_api_thread_cancel_LDADD = libstint.la
 tests_api_thread_environment_LDADD = libstint.la
 tests_api_thread_misuse_LDADD = libstint.la
+tests_api_thread_even_CPPFLAGS = $(CORE_CPPFLAGS)
+tests_api_thread_even_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)
+tests_api_thread_even_LDADD = $(CORE_OBJECTS)
 tests_api_thread_offers_CPPFLAGS = $(CORE_CPPFLAGS)
 tests_api_thread_offers_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)
 tests_api_thread_offers_LDADD = $(CORE_OBJECTS)

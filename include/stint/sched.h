@@ -69,6 +69,12 @@ struct stint_task {
  * to make more. Without it it takes half of all.
  */
 #define STINT_POLICY_FEW 4u
+/*
+ * STINT_POLICY_EVEN: where all workers are busy with threads that compute, and not with equally many, one goes over to another worker now and
+ * then, so that in the long run all have had as much. It is for policies by which all get their turns. Without it threads change
+ * workers only where one is idle.
+ */
+#define STINT_POLICY_EVEN 8u
 
 /*
  * The operations. init, fini, block, done, preempts and yield_to may be NULL: nothing is to be done, and never. slice and tick

@@ -42,8 +42,8 @@ struct stint_worker_stats {
 	uint64_t displacements; /* of the running thread, by one that became ready and came first */
 	uint64_t wakeups;       /* threads that became ready here */
 	uint64_t remote_wakeups;        /* of these, made ready by other kernel threads */
-	uint64_t steals;        /* threads taken from other workers */
-	uint64_t stolen;        /* threads taken by other workers */
+	uint64_t steals;        /* threads taken from other workers, or given by them */
+	uint64_t stolen;        /* threads taken by other workers, or given to them */
 	uint64_t ticks;         /* timer and other preemption signals handled */
 	uint64_t kicks;         /* of these, because something was put into its inbox while it computed */
 	uint64_t sleeps;        /* times it had nothing to do */
