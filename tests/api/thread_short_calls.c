@@ -166,6 +166,9 @@ int main(void)
 {
 	struct stint_config config = { .size = sizeof(config), .workers = 1 };
 
+#ifdef __SANITIZE_THREAD__
+	test_skip("its runtime, in which nobody is stopped, takes most of the time of these");
+#endif
 	test_watchdog();
 	CHECK(!stint_unsupported());
 	CHECK_INT(stint_start(&config), ==, 0);
