@@ -15,7 +15,6 @@
 #include "even.h"
 
 #include "clock.h"
-#include "idle.h"
 #include "runq.h"
 
 #define UNEVEN_NS 4000000       /* for so long must a difference of two or more have been seen, */
