@@ -89,5 +89,5 @@ struct stint_thread *even_give_locked(struct worker *w, uint64_t now, struct wor
 	if (more <= 2)
 		begin(w, v, now);       /* else the next one follows at the end of the next turn */
 	*to = v;
-	return runq_give_locked(w);
+	return runq_give_locked(w, runq_told_locked(w));
 }

@@ -9,7 +9,7 @@
 void even_setup(void);
 
 /*
- * At the end of a turn at @w, under its lock. A thread that is to go to the other worker, then *@to, and has been taken out of the queue for
+ * At the end of a turn at @w, under its lock, the clock just read. A thread that is to go to the other worker, then *@to, and has been taken out of the queue for
  * that; NULL: none. Without the lock it goes there, in a signal handler too.
  */
 struct stint_thread *even_give_locked(struct worker *w, uint64_t now, struct worker **to);

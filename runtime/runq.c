@@ -416,9 +416,9 @@ static struct stint_thread *give_locked(struct worker *w, stint_ns now)
 	return runq_taken_locked(w, w->policy->balance(w->rq, now));
 }
 
-struct stint_thread *runq_give_locked(struct worker *w)
+struct stint_thread *runq_give_locked(struct worker *w, stint_ns now)
 {
-	struct stint_thread *t = give_locked(w, runq_now_locked(w));
+	struct stint_thread *t = give_locked(w, now);
 
 	if (t)
 		w->stats.stolen++;
@@ -444,10 +444,8 @@ struct stint_thread *runq_take_some(struct worker *v)
 	if (!trylock_other(v))
 		return NULL;
 	now = runq_now_locked(v);
-	for (n = share_of(v); n && (*end = give_locked(v, now)); n--) {
-		v->stats.stolen++;
+	for (n = share_of(v); n && (*end = runq_give_locked(v, now)); n--)
 		end = &(*end)->next;
-	}
 	*end = NULL;
 	unlock_other(v);
 	return list;
@@ -479,10 +477,9 @@ bool runq_relieve(struct worker *w, struct worker *stuck)
 	any = drain_locked(stuck, w);
 	any |= expire_locked(stuck, w);
 	for (unsigned n = 0; n < STEAL_MAX && stuck->ready; n++) {
-		t = give_locked(stuck, runq_now_locked(stuck));
+		t = runq_give_locked(stuck, runq_now_locked(stuck));
 		if (!t)
 			break;
-		stuck->stats.stolen++;
 		runq_attach_locked(w, t);
 		any = true;
 	}

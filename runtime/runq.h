@@ -195,7 +195,7 @@ static inline struct stint_thread *runq_pick_locked(struct worker *w, stint_ns n
 /* by another worker: half of what is ready at @v, or a few, in a list by next; a lone one only if @v is not about to run it */
 struct stint_thread *runq_take_some(struct worker *v);
 struct stint_thread *runq_take_all_locked(struct worker *w);
-struct stint_thread *runq_give_locked(struct worker *w);       /* one that is ready there, for another worker; NULL: none */
+struct stint_thread *runq_give_locked(struct worker *w, stint_ns now);  /* one that is ready there, for another worker; NULL: none */
 
 /* @w takes what waits for @stuck: ready there, in its inbox, due by its timers; false: nothing */
 bool runq_relieve(struct worker *w, struct worker *stuck);

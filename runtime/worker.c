@@ -67,6 +67,15 @@ static inline void ready_here(struct worker *w, struct stint_thread *t, enum rea
 	idle_offer(w);
 }
 
+/* into the inbox of @w, any kernel thread; true: it runs something */
+static bool put_into_inbox(struct worker *w, struct stint_thread *t)
+{
+	cds_wfcq_node_init(&t->in_inbox);
+	cds_wfcq_enqueue(&w->inbox_head, &w->inbox_tail, &t->in_inbox);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return !idle_wake(w);
+}
+
 /* from a kernel thread of the program's, or the watch: into an inbox. True: its worker runs something. */
 static bool ready_elsewhere(struct stint_thread *t, struct worker **at)
 {
@@ -76,11 +85,8 @@ static bool ready_elsewhere(struct stint_thread *t, struct worker **at)
 		w = workers[t->task.id % nregular];
 	if (!__atomic_load_n(&w->asleep, __ATOMIC_RELAXED) && (other = idle_sleeper()))
 		w = other;
-	cds_wfcq_node_init(&t->in_inbox);
-	cds_wfcq_enqueue(&w->inbox_head, &w->inbox_tail, &t->in_inbox);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	*at = w;
-	return !idle_wake(w);
+	return put_into_inbox(w, t);
 }
 
 /* @w: worker_here() */
@@ -413,10 +419,7 @@ static void back(void)
 static void move_to(struct worker *w, struct stint_thread *t)
 {
 	t->moved = true;
-	cds_wfcq_node_init(&t->in_inbox);
-	cds_wfcq_enqueue(&w->inbox_head, &w->inbox_tail, &t->in_inbox);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (!idle_wake(w))
+	if (put_into_inbox(w, t))
 		worker_kick(w);
 }
 
@@ -436,9 +439,9 @@ static bool turn_over(struct stint *s, uint64_t now)
 		w->offer_at = NEVER;
 	over = w->resched || (w->relief && relief_over(w)) || thread_cancels(t) || w->policy_gen != replace_gen() ||
 	       runq_turn_over_locked(w, t, now);
-	if (over && w->ready)
+	if (over) {
 		moves = even_give_locked(w, now, &to);
-	if (!over) {
+	} else {
 		if (w->ready)
 			runq_offer_later(w);
 		runq_put_timers_off_locked(w, false);
@@ -654,7 +657,6 @@ void workers_forget(void)
 {
 	nworkers = nregular = 0;
 	idle_setup();
-	even_setup();
 	replace_forget(0);
 }
 

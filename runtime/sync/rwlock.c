@@ -50,7 +50,7 @@ static inline bool change(stint_rwlock_t *l, uintptr_t *old, uintptr_t new)
 }
 
 /* nobody waits for it, and it is free for that */
-static inline bool lock_free(stint_rwlock_t *l, int kind)
+static inline bool take_free(stint_rwlock_t *l, int kind)
 {
 	uintptr_t id = park_identity(), state = look(l), next;
 
@@ -166,42 +166,42 @@ STINT_OPEN_TEXT int stint_rwlock_rdlock(stint_rwlock_t *l)
 {
 	if (unlikely(!l))
 		return EINVAL;
-	return likely(lock_free(l, READ)) ? 0 : lock_slow(l, READ, STINT_FOREVER, caller_address());
+	return likely(take_free(l, READ)) ? 0 : lock_slow(l, READ, STINT_FOREVER, caller_address());
 }
 
 STINT_OPEN_TEXT int stint_rwlock_wrlock(stint_rwlock_t *l)
 {
 	if (unlikely(!l))
 		return EINVAL;
-	return likely(lock_free(l, WRITE)) ? 0 : lock_slow(l, WRITE, STINT_FOREVER, caller_address());
+	return likely(take_free(l, WRITE)) ? 0 : lock_slow(l, WRITE, STINT_FOREVER, caller_address());
 }
 
 STINT_OPEN_TEXT int stint_rwlock_tryrdlock(stint_rwlock_t *l)
 {
 	if (unlikely(!l))
 		return EINVAL;
-	return likely(lock_free(l, READ)) ? 0 : try_slow(l, READ, caller_address());
+	return likely(take_free(l, READ)) ? 0 : try_slow(l, READ, caller_address());
 }
 
 STINT_OPEN_TEXT int stint_rwlock_trywrlock(stint_rwlock_t *l)
 {
 	if (unlikely(!l))
 		return EINVAL;
-	return likely(lock_free(l, WRITE)) ? 0 : try_slow(l, WRITE, caller_address());
+	return likely(take_free(l, WRITE)) ? 0 : try_slow(l, WRITE, caller_address());
 }
 
 STINT_OPEN_TEXT int stint_rwlock_rdlock_timed(stint_rwlock_t *l, stint_ns timeout)
 {
 	if (timeout < 0 || unlikely(!l))
 		return EINVAL;
-	return likely(lock_free(l, READ)) ? 0 : wait_or(lock_slow(l, READ, timeout, caller_address()), ETIMEDOUT);
+	return likely(take_free(l, READ)) ? 0 : wait_or(lock_slow(l, READ, timeout, caller_address()), ETIMEDOUT);
 }
 
 STINT_OPEN_TEXT int stint_rwlock_wrlock_timed(stint_rwlock_t *l, stint_ns timeout)
 {
 	if (timeout < 0 || unlikely(!l))
 		return EINVAL;
-	return likely(lock_free(l, WRITE)) ? 0 : wait_or(lock_slow(l, WRITE, timeout, caller_address()), ETIMEDOUT);
+	return likely(take_free(l, WRITE)) ? 0 : wait_or(lock_slow(l, WRITE, timeout, caller_address()), ETIMEDOUT);
 }
 
 STINT_OPEN_TEXT int stint_rwlock_unlock(stint_rwlock_t *l)
