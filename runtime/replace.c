@@ -79,6 +79,7 @@ void replace_slow_locked(struct worker *w)
 	fiber_acquire(&wanted);
 	replace_adopt_rq(w, wanted.policy, wanted.rq[w->id], wanted.memory[w->id], gen);
 	w->ready = 0;
+	w->load = 0;                    /* nobody runs */
 	while ((task = old->balance(rq, before)))
 		runq_file_locked(w, thread_of_task(task), READY_WAKEUP);     /* its gen differs: attached */
 	replace_drop_rq(old, rq, memory);

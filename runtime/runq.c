@@ -227,6 +227,7 @@ static void end_turn_soon_locked(struct worker *w, struct stint_task *task, stin
 static void count_ready(struct worker *w, struct stint_thread *t, enum ready_op op, const struct worker *from)
 {
 	w->ready++;
+	w->load += t->task.weight;
 	if (op == READY_MOVED) {
 		w->stats.steals++;
 		trace(w, TRACE_STEAL, t, from->id, 0);
@@ -278,6 +279,15 @@ void runq_file_at_locked(struct worker *w, struct stint_thread *t, enum ready_op
 		runq_set_due(w);
 }
 
+static void attach_locked(struct worker *w, struct stint_thread *t, stint_ns now)
+{
+	if (!t->started)
+		t->fresh_in = w;
+	w->policy->attach(w->rq, &t->task, now);
+	w->ready++;
+	w->load += t->task.weight;
+}
+
 void runq_attach_locked(struct worker *w, struct stint_thread *t)
 {
 	const struct worker *from = t->worker;
@@ -287,10 +297,7 @@ void runq_attach_locked(struct worker *w, struct stint_thread *t)
 		t->policy_gen = w->policy_gen;
 	}
 	t->worker = w;
-	if (!t->started)
-		t->fresh_in = w;
-	w->policy->attach(w->rq, &t->task, runq_now_locked(w));
-	w->ready++;
+	attach_locked(w, t, runq_now_locked(w));
 	w->stats.steals++;
 	trace(w, TRACE_STEAL, t, from->id, 0);
 }
@@ -413,7 +420,11 @@ static unsigned share_of(const struct worker *v)
 /* one of those that are ready at @w, for another worker or policy */
 static struct stint_thread *give_locked(struct worker *w, stint_ns now)
 {
-	return runq_taken_locked(w, w->policy->balance(w->rq, now));
+	struct stint_thread *t = runq_taken_locked(w, w->policy->balance(w->rq, now));
+
+	if (t)
+		w->load -= t->task.weight;
+	return t;
 }
 
 struct stint_thread *runq_give_locked(struct worker *w, stint_ns now)
@@ -423,6 +434,12 @@ struct stint_thread *runq_give_locked(struct worker *w, stint_ns now)
 	if (t)
 		w->stats.stolen++;
 	return t;
+}
+
+void runq_keep_locked(struct worker *w, struct stint_thread *t, stint_ns now)
+{
+	attach_locked(w, t, now);
+	w->stats.stolen--;
 }
 
 struct stint_thread *runq_take_some(struct worker *v)

@@ -197,6 +197,8 @@ struct stint_thread *runq_take_some(struct worker *v);
 struct stint_thread *runq_take_all_locked(struct worker *w);
 struct stint_thread *runq_give_locked(struct worker *w, stint_ns now);  /* one that is ready there, for another worker; NULL: none */
 
+void runq_keep_locked(struct worker *w, struct stint_thread *t, stint_ns now);  /* that one stays after all */
+
 /* @w takes what waits for @stuck: ready there, in its inbox, due by its timers; false: nothing */
 bool runq_relieve(struct worker *w, struct worker *stuck);
 

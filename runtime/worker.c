@@ -244,10 +244,12 @@ static inline stint_ns file_leaving_locked(struct worker *w, struct stint_thread
 		w->ready++;
 		break;
 	case STATE_PAUSED:
+		w->load -= t->task.weight;
 		if (w->policy->block)
 			w->policy->block(w->rq, &t->task, now);
 		break;
 	default:
+		w->load -= t->task.weight;
 		if (w->policy->done)
 			w->policy->done(w->rq, &t->task, now);
 		stint_of(t)->ended = w->now_cycles;
@@ -672,6 +674,7 @@ void workers_after_fork(struct worker *w)
 	w->relief = false;
 	w->lock = w->wanted = w->inside = w->kt->kicked = w->asleep = 0;
 	w->ready = 0;
+	w->load = w->running->task.weight;
 	w->heir = NULL;
 	timers_init(&w->timers);
 	__cds_wfcq_init(&w->inbox_head, &w->inbox_tail);

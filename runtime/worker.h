@@ -36,6 +36,7 @@ struct worker {
 	int wanted;                     /* somebody else has it, or waits for it, and has also: */
 	int lock;
 	unsigned ready;                 /* threads in rq; thieves peek */
+	uint64_t load;                  /* weights of those and the running one; others peek */
 	const struct stint_policy *policy;
 	void *rq;
 	unsigned policy_gen;

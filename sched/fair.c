@@ -1038,7 +1038,7 @@ static void yield_to(void *rq, struct stint_task *t, stint_ns now)
 const struct stint_policy stint_policy_fair = {
 	.size = sizeof(struct stint_policy),
 	.name = "fair",
-	.flags = STINT_POLICY_TIMED | STINT_POLICY_EVEN,
+	.flags = STINT_POLICY_TIMED | STINT_POLICY_EVEN | STINT_POLICY_WEIGHTS,
 	.rq_size = sizeof(struct queue),
 	.init = init,
 	.spawn = attach,

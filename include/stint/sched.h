@@ -75,6 +75,11 @@ struct stint_task {
  * workers only where one is idle.
  */
 #define STINT_POLICY_EVEN 8u
+/*
+ * STINT_POLICY_WEIGHTS: shares go by weight. With STINT_POLICY_EVEN it is the sums of the weights that the workers even out, and not the
+ * numbers of threads.
+ */
+#define STINT_POLICY_WEIGHTS 16u
 
 /*
  * The operations. init, fini, block, done, preempts and yield_to may be NULL: nothing is to be done, and never. slice and tick
