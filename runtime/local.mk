@@ -51,6 +51,8 @@ libstint_core_la_SOURCES = \
 	runtime/guard.c \
 	runtime/guard.h \
 	runtime/even.c \
+	runtime/rank.c \
+	runtime/rank.h \
 	runtime/even.h \
 	runtime/idle.c \
 	runtime/idle.h \

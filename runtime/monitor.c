@@ -29,6 +29,7 @@
 #include "clock.h"
 #include "idle.h"
 #include "ledger.h"
+#include "rank.h"
 #include "relief.h"
 #include "runq.h"
 #include "sys.h"
@@ -118,6 +119,8 @@ static uint64_t look(uint64_t now)
 			continue;
 		}
 		next = now;
+		if (rank_inverted(w))
+			worker_kick(w);
 		if (turns == seen[i].turns && !idle_wake_one() && sits_in_kernel(w, turns))
 			relief_bring(w, turns);
 		seen[i].turns = turns;

@@ -11,6 +11,7 @@
 #include "replace.h"
 
 #include "idle.h"
+#include "rank.h"
 #include "relief.h"
 #include "runq.h"
 #include "sys.h"
@@ -61,6 +62,8 @@ void replace_adopt_rq(struct worker *w, const struct stint_policy *policy, void 
 {
 	w->policy = policy;
 	w->timed = policy->flags & STINT_POLICY_TIMED;
+	w->ranked = policy->flags & STINT_POLICY_PRIORITY;
+	rank_idle_locked(w);            /* until somebody does */
 	w->yield_to = policy->size > offsetof(struct stint_policy, yield_to) ? policy->yield_to : NULL;
 	w->rq = rq;
 	w->rq_memory = memory;

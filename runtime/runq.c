@@ -9,6 +9,7 @@
 #include "runq.h"
 
 #include "monitor.h"
+#include "rank.h"
 #include "sys.h"
 #include "tick.h"
 #include "trace.h"
@@ -228,6 +229,7 @@ static void count_ready(struct worker *w, struct stint_thread *t, enum ready_op 
 {
 	w->ready++;
 	w->load += t->task.weight;
+	rank_ready_locked(w, t);
 	if (op == READY_MOVED) {
 		w->stats.steals++;
 		trace(w, TRACE_STEAL, t, from->id, 0);
@@ -260,7 +262,7 @@ void runq_file_at_locked(struct worker *w, struct stint_thread *t, enum ready_op
 	if (!w->running)
 		return;
 	monitor_attend();
-	if (op != READY_MOVED && w->policy->preempts && w->policy->preempts(w->rq, &t->task, &w->running->task, now)) {
+	if ((op != READY_MOVED || w->ranked) && w->policy->preempts && w->policy->preempts(w->rq, &t->task, &w->running->task, now)) {
 		if (by_running && !(w->policy->flags & STINT_POLICY_EAGER)) {
 			end_turn_soon_locked(w, &w->running->task, now);
 			return;
@@ -286,6 +288,7 @@ static void attach_locked(struct worker *w, struct stint_thread *t, stint_ns now
 	w->policy->attach(w->rq, &t->task, now);
 	w->ready++;
 	w->load += t->task.weight;
+	rank_ready_locked(w, t);
 }
 
 void runq_attach_locked(struct worker *w, struct stint_thread *t)

@@ -26,6 +26,7 @@
 #include "monitor.h"
 #include "poller.h"
 #include "preempt.h"
+#include "rank.h"
 #include "relief.h"
 #include "replace.h"
 #include "runq.h"
@@ -76,6 +77,12 @@ static bool put_into_inbox(struct worker *w, struct stint_thread *t)
 	return !idle_wake(w);
 }
 
+static void put_kicking(struct worker *w, struct stint_thread *t)
+{
+	if (put_into_inbox(w, t))
+		worker_kick(w);
+}
+
 /* from a kernel thread of the program's, or the watch: into an inbox. True: its worker runs something. */
 static bool ready_elsewhere(struct stint_thread *t, struct worker **at)
 {
@@ -85,6 +92,8 @@ static bool ready_elsewhere(struct stint_thread *t, struct worker **at)
 		w = workers[t->task.id % nregular];
 	if (!__atomic_load_n(&w->asleep, __ATOMIC_RELAXED) && (other = idle_sleeper()))
 		w = other;
+	else if (unlikely(w->ranked) && (other = rank_elsewhere(w, t)))
+		w = other;
 	*at = w;
 	return put_into_inbox(w, t);
 }
@@ -93,9 +102,13 @@ static bool ready_elsewhere(struct stint_thread *t, struct worker **at)
 static inline __attribute__((always_inline)) void ready(struct worker *w, struct stint_thread *t, enum ready_op op,
                                                         bool by_running)
 {
+	struct worker *other;
+
 	fiber_release(t);
 	thread_wait_off_cpu(t);
-	if (likely(w))
+	if (w && unlikely(w->ranked) && (other = rank_elsewhere(w, t)))
+		put_kicking(other, t);
+	else if (likely(w))
 		ready_here(w, t, op, by_running);
 	else if (ready_elsewhere(t, &w))
 		worker_kick(w);
@@ -199,6 +212,7 @@ static inline __attribute__((always_inline)) const struct arch_context *run_lock
 	if (unlikely(s->inner != NULL))
 		leaf = back_in_calls_locked(w, s);
 set:
+	rank_runs_locked(w, t);
 	leaf->kt = s->kt = kt;          /* what is being ended keeps its inner ones, but does not go on with them */
 	s->switched_in = w->now_cycles;
 	s->resumes++;
@@ -328,6 +342,7 @@ static inline __attribute__((always_inline)) const struct arch_context *leave_lo
 			idle_offer(w);
 		return to;
 	}
+	rank_idle_locked(w);
 	w->turn_end = w->offer_at = w->kt->turn_end = NEVER;
 	return &w->native;
 }
@@ -421,8 +436,7 @@ static void back(void)
 static void move_to(struct worker *w, struct stint_thread *t)
 {
 	t->moved = true;
-	if (put_into_inbox(w, t))
-		worker_kick(w);
+	put_kicking(w, t);
 }
 
 static bool turn_over(struct stint *s, uint64_t now)
@@ -451,6 +465,8 @@ static bool turn_over(struct stint *s, uint64_t now)
 		if (w->kt->turn_end <= now)     /* the next timer is as good as due */
 			w->kt->turn_end = now + 1;
 	}
+	if (unlikely(w->ranked) && !moves)
+		moves = rank_give_locked(w, &to);
 	runq_unlock(w);
 	if (unlikely(moves != NULL))
 		move_to(to, moves);

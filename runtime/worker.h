@@ -36,11 +36,12 @@ struct worker {
 	int wanted;                     /* somebody else has it, or waits for it, and has also: */
 	int lock;
 	unsigned ready;                 /* threads in rq; thieves peek */
-	uint64_t load;                  /* weights of those and the running one; others peek */
+	uint64_t load;                  /* weights of those and the running one; others peek, */
+	int runs_rank, waits_rank;      /* and at these (rank.h) */
 	const struct stint_policy *policy;
 	void *rq;
 	unsigned policy_gen;
-	bool timed;
+	bool timed, ranked;             /* the policy has STINT_POLICY_TIMED; STINT_POLICY_PRIORITY */
 	void (*yield_to)(void *rq, struct stint_task *t, stint_ns now); /* the policy's; NULL: it has none */
 	stint_ns now;                   /* as last told to the policy */
 	uint64_t now_cycles;

@@ -110,7 +110,7 @@ static bool preempts(void *rq, const struct stint_task *woken, const struct stin
 const struct stint_policy stint_policy_prio = {
 	.size = sizeof(struct stint_policy),
 	.name = "prio",
-	.flags = STINT_POLICY_EAGER,
+	.flags = STINT_POLICY_EAGER | STINT_POLICY_PRIORITY,
 	.rq_size = sizeof(struct queue),
 	.init = init,
 	.spawn = put,

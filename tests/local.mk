@@ -57,6 +57,7 @@ api_tests = \
 	tests/api/thread_offers \
 	tests/api/thread_own \
 	tests/api/thread_policies \
+	tests/api/thread_priorities \
 	tests/api/thread_short_calls \
 	tests/api/thread_sleepers \
 	tests/api/thread_sockets \
@@ -189,6 +190,7 @@ tests_api_thread_offers_CPPFLAGS = $(CORE_CPPFLAGS)
 tests_api_thread_offers_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)
 tests_api_thread_offers_LDADD = $(CORE_OBJECTS)
 tests_api_thread_own_LDADD = libstint.la
+tests_api_thread_priorities_LDADD = libstint.la
 tests_api_thread_policies_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DTEST_PLUGIN='"$(abs_builddir)/examples/policy-lottery.so"'
 tests_api_thread_policies_LDADD = libstint.la

@@ -80,6 +80,12 @@ struct stint_task {
  * numbers of threads.
  */
 #define STINT_POLICY_WEIGHTS 16u
+/*
+ * STINT_POLICY_PRIORITY: pick_next() and balance() give the one of the highest priority. Then who becomes ready and would wait goes to a worker
+ * at which one of a lower priority runs, and who waits while such a one comes to run elsewhere goes there soon. Who goes so
+ * may displace the running one, as preempts() says.
+ */
+#define STINT_POLICY_PRIORITY 32u
 
 /*
  * The operations. init, fini, block, done, preempts and yield_to may be NULL: nothing is to be done, and never. slice and tick

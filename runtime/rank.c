@@ -1,0 +1,68 @@
+/*
+ * rank.c - see rank.h
+ *
+ * A policy knows one worker. Left to itself a thread of a high priority would wait at one for a higher one that computes, for ever, while
+ * at the other a low one runs. So who becomes ready and may not run at once goes to where the lowest one runs, if that is lower, and displaces
+ * it there. That leaves those who wait already when, at another worker, a high one goes away and a low one comes to run:
+ * these the monitor notices, which looks every few milliseconds while anybody waits, and has their worker give one away. To tell it at each
+ * switch would cost more than it gives; most of those that come to run so go away again soon.
+ */
+#include "rank.h"
+
+#include "runq.h"
+
+/* NULL: none but @w; or one has nothing to do, and will take from the others */
+static struct worker *lowest(const struct worker *w)
+{
+	struct worker *found = NULL;
+
+	for (unsigned i = 0; i < nregular; i++) {
+		struct worker *v = workers[(w->id + i) % nregular];
+		int rank = __atomic_load_n(&v->runs_rank, __ATOMIC_RELAXED);
+
+		if (v == w || v->relief)
+			continue;
+		if (rank == RANK_NONE)
+			return NULL;
+		if (!found || rank < __atomic_load_n(&found->runs_rank, __ATOMIC_RELAXED))
+			found = v;
+	}
+	return found;
+}
+
+struct worker *rank_elsewhere(const struct worker *w, const struct stint_thread *t)
+{
+	struct worker *v;
+
+	if (t->task.priority > __atomic_load_n(&w->runs_rank, __ATOMIC_RELAXED) || w->relief)
+		return NULL;
+	v = lowest(w);
+	return v && __atomic_load_n(&v->runs_rank, __ATOMIC_RELAXED) < t->task.priority ? v : NULL;
+}
+
+bool rank_inverted(const struct worker *w)
+{
+	int waits = __atomic_load_n(&w->waits_rank, __ATOMIC_RELAXED);
+	struct worker *v;
+
+	if (waits == RANK_NONE || w->relief)
+		return false;
+	v = lowest(w);
+	return v && __atomic_load_n(&v->runs_rank, __ATOMIC_RELAXED) < waits;
+}
+
+struct stint_thread *rank_give_locked(struct worker *w, struct worker **to)
+{
+	stint_ns now = runq_told_locked(w);
+	struct stint_thread *t;
+
+	if (!rank_inverted(w) || !(*to = lowest(w)))
+		return NULL;
+	t = runq_give_locked(w, now);
+	if (t && t->task.priority > __atomic_load_n(&(*to)->runs_rank, __ATOMIC_RELAXED))
+		return t;
+	__atomic_store_n(&w->waits_rank, t ? t->task.priority : RANK_NONE, __ATOMIC_RELAXED);  /* so low are they */
+	if (t)
+		runq_keep_locked(w, t, now);
+	return NULL;
+}
