@@ -47,6 +47,7 @@ api_tests = \
 	tests/api/sync_once \
 	tests/api/sync_rwlock \
 	tests/api/sync_sem \
+	tests/api/select_freed \
 	tests/api/sync_waitgroup \
 	tests/api/thread_basic \
 	tests/api/thread_calls \
@@ -190,6 +191,7 @@ tests_api_thread_offers_CPPFLAGS = $(CORE_CPPFLAGS)
 tests_api_thread_offers_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)
 tests_api_thread_offers_LDADD = $(CORE_OBJECTS)
 tests_api_thread_own_LDADD = libstint.la
+tests_api_select_freed_LDADD = libstint.la
 tests_api_thread_priorities_LDADD = libstint.la
 tests_api_thread_policies_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DTEST_PLUGIN='"$(abs_builddir)/examples/policy-lottery.so"'

@@ -7,9 +7,13 @@
  * The memory is the program's like a lock's, not the ledger's: a call that makes a channel for others may be
  * cancelled.
  */
+#include <limits.h>
+
 #include "../init.h"
 #include "../sys.h"
 #include "chan.h"
+
+#define TURNS_TO_FREE 1000000   /* of spin_pause(): some 10 ms */
 
 WAIT_INLINE int send_enter(void *object, struct stint_waiter *w, struct wait_list *woken)
 {
@@ -107,21 +111,55 @@ stint_chan_t *stint_chan_create(size_t elem_size, size_t capacity)
 	return c;
 }
 
-/* without the lock, which in a forked child somebody may have that is not there */
-static bool waited_at(const stint_chan_t *c)
+/* locked, also afterwards: selects that have been served elsewhere have been here. False: that takes more than @most turns. */
+static bool await_selects(stint_chan_t *c, unsigned most)
 {
-	return __atomic_load_n(&c->senders.n, __ATOMIC_RELAXED) || __atomic_load_n(&c->receivers.n, __ATOMIC_RELAXED);
+	unsigned turns = 0;
+
+	while (c->expected && turns < most) {
+		spin_unlock(&c->senders.lock);
+		spin_pause(&turns);
+		spin_lock(&c->senders.lock);
+	}
+	return !c->expected;
+}
+
+/* false: in a forked child somebody may have it, or be expected, that is not there. So nothing waits here for long. */
+static bool lock_to_free(stint_chan_t *c)
+{
+	unsigned turns = 0;
+
+	while (!spin_trylock(&c->senders.lock)) {
+		if (turns >= TURNS_TO_FREE)
+			return false;
+		spin_pause(&turns);
+	}
+	return true;
+}
+
+/* nobody waits nor comes; locked */
+static bool is_left(stint_chan_t *c)
+{
+	chan_drop_served(c, &c->senders);
+	chan_drop_served(c, &c->receivers);
+	return !c->senders.first && !c->receivers.first && await_selects(c, TURNS_TO_FREE);
 }
 
 /* Somebody who waits would never be woken, nor could he leave: better the memory is lost. */
 void stint_chan_free(stint_chan_t *c)
 {
 	struct stint *s = self();
+	bool left;
 
-	if (!c || waited_at(c))
+	if (!c)
 		return;
 	park_begin(s);
-	sys_free(c);
+	if (lock_to_free(c)) {
+		left = is_left(c);
+		spin_unlock(&c->senders.lock);
+		if (left)
+			sys_free(c);
+	}
 	park_end(s, caller_address());
 }
 
@@ -130,12 +168,13 @@ static void end_waits(stint_chan_t *c, struct wait_list *woken)
 {
 	struct stint_waiter *w;
 
-	while (w = chan_partner(&c->senders), w)
+	while (w = chan_partner(c, &c->senders), w)
 		chan_served(w, EPIPE, woken);
-	while (w = chan_partner(&c->receivers), w) {
+	while (w = chan_partner(c, &c->receivers), w) {
 		chan_pass(c, w->data, NULL);
 		chan_served(w, EPIPE, woken);
 	}
+	await_selects(c, UINT_MAX);     /* before anybody is woken, who may free it */
 }
 
 int stint_chan_close(stint_chan_t *c)

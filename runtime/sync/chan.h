@@ -8,8 +8,9 @@
  *
  * A waiter's data is the element, on its own stack or wherever the caller has it; it is copied under the
  * lock, while its owner is parked. main is itself, or the one waiter of a select by which it is parked; kind
- * says which case it is. claimed of such a case, not of main: it is not in the queue any more, and the select
- * need not come for it. So the channel by which it was served may be freed at once.
+ * says which case it is. claimed of such a case, not of main: where it is (enum chan_case). A select that has been served comes for
+ * those of its cases that are still queued, so whose channels are still there; and a channel is closed or freed only when
+ * none is on its way to the lock any more.
  */
 #ifndef STINT_CHAN_INTERNAL_H
 #define STINT_CHAN_INTERNAL_H
@@ -25,6 +26,7 @@ struct stint_chan {
 	size_t elem_size, capacity;
 	size_t head, count;             /* the oldest element; how many */
 	bool closed;
+	unsigned expected;              /* selects on their way to the lock for a case that has been taken out meanwhile */
 	char ring[] __attribute__((aligned(16)));
 };
 
@@ -49,14 +51,28 @@ static inline void chan_pass(const stint_chan_t *c, void *to, const void *from)
 		memset(to, 0, c->elem_size);
 }
 
-/* @w, a case of a select, is out of its queue. If that has been served elsewhere it is gone afterwards. */
-static inline void chan_case_out(struct stint_waiter *w)
+enum chan_case {
+	CASE_QUEUED,
+	CASE_OUT,                       /* taken out; the select does not come for it */
+	CASE_WANTED                     /* the select comes for it */
+};
+
+/* @w, a case of a select, is out of its queue. If that has been served elsewhere, and does not come, it is gone afterwards. */
+static inline void chan_case_out(stint_chan_t *c, struct stint_waiter *w)
 {
-	__atomic_store_n(&w->claimed, 1, __ATOMIC_RELEASE);
+	if (__atomic_exchange_n(&w->claimed, CASE_OUT, __ATOMIC_ACQ_REL) == CASE_WANTED)
+		c->expected++;
+}
+
+/* the first ones in @q, as long as they are cases of selects that have been served elsewhere */
+static inline void chan_drop_served(stint_chan_t *c, struct stint_waitq *q)
+{
+	while (q->first && __atomic_load_n(&q->first->main->claimed, __ATOMIC_ACQUIRE))
+		chan_case_out(c, waitq_take(q));
 }
 
 /* the first in @q that can still be served, taken out; NULL */
-static inline struct stint_waiter *chan_partner(struct stint_waitq *q)
+static inline struct stint_waiter *chan_partner(stint_chan_t *c, struct stint_waitq *q)
 {
 	struct stint_waiter *w;
 	bool ours;
@@ -65,7 +81,7 @@ static inline struct stint_waiter *chan_partner(struct stint_waitq *q)
 		if (likely(w->main == w))
 			return w;
 		ours = waiter_claim(w->main);
-		chan_case_out(w);
+		chan_case_out(c, w);
 		if (ours)
 			return w;
 	}
@@ -92,7 +108,7 @@ WAIT_INLINE int chan_try_send(stint_chan_t *c, const void *elem, struct wait_lis
 
 	if (unlikely(c->closed))
 		return EPIPE;
-	w = chan_partner(&c->receivers);
+	w = chan_partner(c, &c->receivers);
 	if (w) {
 		chan_pass(c, w->data, elem);
 		chan_served(w, 0, woken);
@@ -114,7 +130,7 @@ WAIT_INLINE int chan_try_recv(stint_chan_t *c, void *elem, struct wait_list *wok
 		if (++c->head == c->capacity)
 			c->head = 0;
 		c->count--;
-		w = chan_partner(&c->senders);
+		w = chan_partner(c, &c->senders);
 		if (w) {
 			chan_pass(c, chan_slot(c, c->count), w->data);
 			c->count++;
@@ -122,7 +138,7 @@ WAIT_INLINE int chan_try_recv(stint_chan_t *c, void *elem, struct wait_list *wok
 		}
 		return 0;
 	}
-	w = chan_partner(&c->senders);
+	w = chan_partner(c, &c->senders);
 	if (w) {
 		chan_pass(c, elem, w->data);
 		chan_served(w, 0, woken);

@@ -11,7 +11,8 @@
  * channel at a time; who finds one of them meanwhile cannot claim it, drops it, and looks further
  * (chan_partner). For the same reason a case that looked ready, because a select waited at its other end, may
  * not be any more when it is tried: then one chooses again. What others have taken out it does not look for:
- * that channel may be gone.
+ * that channel may be gone. While a case is queued its channel is there; so the select says first, in the case, that it comes, and who takes that
+ * out expects it at the channel.
  *
  * Up to FEW cases need no memory but the stack.
  */
@@ -105,10 +106,9 @@ static void unlock_all(struct select *sel)
 /* --- looking; locked --------------------------------------------------------------------------- */
 
 /* is there somebody who, as it looks now, can still be served? */
-static bool has_partner(struct stint_waitq *q)
+static bool has_partner(stint_chan_t *c, struct stint_waitq *q)
 {
-	while (q->first && __atomic_load_n(&q->first->main->claimed, __ATOMIC_ACQUIRE))
-		chan_case_out(waitq_take(q));
+	chan_drop_served(c, q);
 	return q->first;
 }
 
@@ -120,8 +120,8 @@ static bool is_ready(const struct stint_select_case *c)
 		return false;
 	if (ch->closed)
 		return true;
-	return is_send(c) ? ch->count < ch->capacity || has_partner(&ch->receivers)
-			  : ch->count || has_partner(&ch->senders);
+	return is_send(c) ? ch->count < ch->capacity || has_partner(ch, &ch->receivers)
+			  : ch->count || has_partner(ch, &ch->senders);
 }
 
 static uint64_t next_random(uint64_t *x)
@@ -179,25 +179,31 @@ static void queue_all(struct select *sel)
 		w->kind = (int)i;
 		w->data = sel->cases[i].elem;
 		w->main = &sel->parked;
-		w->claimed = 0;
+		w->claimed = CASE_QUEUED;
 		waitq_add(queue_of(&sel->cases[i]), w);
 	}
 }
 
+static void dequeue(const struct stint_select_case *c, struct arm *arm)
+{
+	struct stint_waitq *q = queue_of(c);
+	int where = CASE_QUEUED;
+
+	if (!__atomic_compare_exchange_n(&arm->w.claimed, &where, CASE_WANTED, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return;
+	spin_lock(&c->chan->senders.lock);
+	if (waitq_has(q, &arm->w))
+		waitq_remove(q, &arm->w);
+	else
+		c->chan->expected--;
+	spin_unlock(&c->chan->senders.lock);
+}
+
 static void dequeue_all(struct select *sel)
 {
-	for (size_t i = 0; i < sel->n; i++) {
-		stint_chan_t *ch = sel->cases[i].chan;
-		struct stint_waitq *q;
-
-		if (!ch || __atomic_load_n(&sel->arms[i].w.claimed, __ATOMIC_ACQUIRE))
-			continue;
-		q = queue_of(&sel->cases[i]);
-		spin_lock(&ch->senders.lock);
-		if (waitq_has(q, &sel->arms[i].w))
-			waitq_remove(q, &sel->arms[i].w);
-		spin_unlock(&ch->senders.lock);
-	}
+	for (size_t i = 0; i < sel->n; i++)
+		if (sel->cases[i].chan)
+			dequeue(&sel->cases[i], &sel->arms[i]);
 }
 
 /* queued; 0, and the chosen case has its result; ETIMEDOUT; EINTR */
