@@ -493,6 +493,19 @@ int stint_thread_cancel(stint_thread_t *t)
 
 /* --- the rest ---------------------------------------------------------------------------------- */
 
+/*
+ * A thread that yields all the time runs for less than it takes a tick to come, which then finds another one. So it looks itself whether it, or a
+ * call in it, is to be stopped, when it goes on.
+ */
+static void look_whether_due(struct stint *s)
+{
+	struct kthread *kt = s->kt;
+	uint64_t now = s->eff == NEVER ? kt->worker->now_cycles : clock_now();
+
+	if (unlikely(kthread_due(kt, s) <= now))
+		s->pending = true;
+}
+
 void stint_thread_yield(void)
 {
 	struct stint *s = self(), *root;
@@ -504,6 +517,7 @@ void stint_thread_yield(void)
 	preempt_disable(s);
 	if (worker_others_ready(root))
 		worker_yield(s, root);
+	look_whether_due(s);
 	preempt_enable(s, caller_address());
 }
 

@@ -415,6 +415,46 @@ static void hogs_in_turn(void)
 		end(runs, 1, 1, 0);
 }
 
+/*
+ * Threads that do nothing but yield to one another: no tick ever finds the one that it was set for. Each ends by a cancel, or what it does
+ * by the deadline of a call.
+ */
+#define YIELDERS 8
+
+static void *yields_on(void *arg)
+{
+	for (;;)
+		stint_thread_yield();
+	return arg;
+}
+
+static void *yields_in_calls(void *arg)
+{
+	stint_t *s = stint_launch(yields_on, NULL, STINT_MS(2));
+
+	CHECK(s);
+	stint_free(s);
+	come(&ended);
+	return arg;
+}
+
+static void yielders(void)
+{
+	stint_thread_t *t[YIELDERS];
+
+	begun = cleaned = ended = 0;
+	for (int i = 0; i < YIELDERS; i++)
+		CHECK_INT(stint_thread_create(&t[i], NULL, i % 2 ? yields : yields_in_calls, NULL), ==, 0);
+	wait_until(&begun, YIELDERS / 2);
+	wait_until(&ended, YIELDERS / 2);
+	for (int i = 0; i < YIELDERS; i++) {
+		if (i % 2)
+			cancel(t[i]);
+		CHECK_INT(stint_thread_join(t[i], NULL), ==, 0);
+	}
+	CHECK_INT(cleaned, ==, YIELDERS / 2);
+}
+
 /* --- what they held ---------------------------------------------------------------------------- */
 
 static pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
@@ -509,6 +549,7 @@ static void with(unsigned workers, const char *policy, int thread_cancels)
 		detached_ones(runs);
 		gives_back(40);
 	}
+	yielders();
 	new_ones();
 	end(sleeps, 1, 1, 0);
 	end(sleeps_timed, 1, 1, 0);
