@@ -3,8 +3,8 @@
  *
  * It is one when all of this is true at the same time: no worker runs or has anything ready, no timer is set,
  * no thread waits for a descriptor, and each kernel thread of the process is one of ours or waits in park()
- * without an end. Then nobody is left who could wake anybody; what signal handlers do does not count, because
- * nothing here may be called in one.
+ * without an end. Then nobody is left who could wake anybody but a signal handler of the program's, which can post semaphores: where it
+ * has any handler, nobody waits for one.
  *
  * No lock holds all that still, so it is looked at twice, and between the looks nothing may have changed:
  * each worker that wakes and sleeps again counts that, and each kernel thread that enters or leaves changes
@@ -40,6 +40,7 @@
 #include "idle.h"
 #include "ledger.h"
 #include "park.h"
+#include "signals.h"
 #include "stack.h"
 #include "sys.h"
 #include "thread.h"
@@ -137,7 +138,7 @@ static int count_tasks(void)
 static bool all_wait_locked(void)
 {
 	for (struct deadlock_waiter *d = first; d; d = d->next)
-		if (!park_waits(d->waiter))
+		if (!park_waits(d->waiter) || (d->waiter->reason == PARK_SEM && signals_any_handler()))
 			return false;
 	return true;
 }
@@ -146,6 +147,7 @@ static bool all_wait_locked(void)
 
 struct found {
 	unsigned waiting, awake, hopeful;
+	bool handlers;                  /* the program has some */
 };
 
 static bool lives(const struct stint *s)
@@ -166,7 +168,8 @@ static void count_one(struct stint *s, void *arg)
 	state = __atomic_load_n(&t->park_state, __ATOMIC_ACQUIRE);
 	if (state != PARK_WAITS && state != PARK_WAITS_HARD)
 		f->awake++;
-	else if (t->waits_for == PARK_FD || t->waits_for == PARK_OTHER)
+	else if (t->waits_for == PARK_FD || t->waits_for == PARK_OTHER ||
+		 (t->waits_for == PARK_SEM && f->handlers))
 		f->hopeful++;
 	else
 		f->waiting++;
@@ -174,7 +177,7 @@ static void count_one(struct stint *s, void *arg)
 
 static struct found count_threads(void)
 {
-	struct found f = { 0, 0, 0 };
+	struct found f = { .handlers = signals_any_handler() };
 
 	stack_each(count_one, &f);
 	return f;
@@ -288,7 +291,7 @@ static bool stuck_locked(struct found *found)
 static void look_locked(void)
 {
 	uint64_t max = clock_cycles(GAP_MAX_NS);
-	struct found found = { 0, 0, 0 };
+	struct found found = { .waiting = 0 };
 
 	if (idle_switched() != looked_at)
 		fruitless = 0;

@@ -51,6 +51,14 @@ static bool has_handler(const struct sigaction *act)
 	return act->sa_handler != SIG_DFL && act->sa_handler != SIG_IGN;
 }
 
+bool signals_any_handler(void)
+{
+	for (int signo = 1; signo <= SIGNALS_MAX; signo++)
+		if (has_handler(current_action(signo)))
+			return true;
+	return false;
+}
+
 static void run_handler(const struct sigaction *act, int signo, siginfo_t *info, void *uc)
 {
 	struct kthread *kt = kthread_here();

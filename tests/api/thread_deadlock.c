@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 
 #include <stint.h>
 
@@ -190,6 +191,46 @@ static void *writes_later(void *arg)
 	_exit(0);
 }
 
+static stint_sem_t sem;
+
+static void posts(int signo)
+{
+	(void)signo;
+	CHECK_INT(stint_sem_post(&sem), ==, 0);
+}
+
+static void *waits_for_sem(void *arg)
+{
+	CHECK_INT(stint_sem_wait(&sem), ==, 0);
+	return arg;
+}
+
+/* a handler will, for a thread that main joins, and for main */
+static void handler_comes(void)
+{
+	struct itimerval later = { .it_value.tv_usec = 150000 };
+	stint_thread_t *t = made("patient", waits_for_sem, NULL);
+
+	CHECK(signal(SIGALRM, posts) == SIG_DFL);
+	CHECK_INT(setitimer(ITIMER_REAL, &later, NULL), ==, 0);
+	CHECK_INT(stint_thread_join(t, NULL), ==, 0);
+	t = made("receiver", takes, NULL);
+	CHECK_INT(setitimer(ITIMER_REAL, &later, NULL), ==, 0);
+	CHECK_INT(stint_sem_wait(&sem), ==, 0);
+	sends_later(NULL);
+	CHECK_INT(stint_thread_join(t, NULL), ==, 0);
+	CHECK(signal(SIGALRM, SIG_DFL) == posts);
+}
+
+/* nobody posts: it is one */
+static void nobody_posts(void)
+{
+	stint_thread_t *t = made("receiver", waits_for_sem, NULL);
+
+	CHECK_INT(stint_thread_join(t, NULL), ==, EDEADLK);
+	end(t);
+}
+
 static void none(void)
 {
 	stint_thread_t *t;
@@ -212,6 +253,7 @@ static void none(void)
 		writes_later(NULL);
 	CHECK_INT(stint_thread_join(t, NULL), ==, 0);
 	CHECK_EXIT(pid, 0);
+	handler_comes();
 	/* and main itself */
 	t = made("patient", takes, NULL);
 	sends_later(NULL);
@@ -245,6 +287,10 @@ static void with(unsigned workers)
 	hear(nobody_sends);
 	says("\"receiver\" waits for receiving from a channel");
 	says("\"joiner\" waits for the end of thread");
+	stop();
+	CHECK_INT(stint_start(&config), ==, 0);
+	hear(nobody_posts);
+	says("\"receiver\" waits for a semaphore");
 	stop();
 	CHECK_INT(stint_start(&config), ==, 0);
 	hear(nobody_cancels);
