@@ -160,9 +160,10 @@ int init_start(void)
 	return init_start_with(0);
 }
 
+/* errno is left alone: also functions that have nothing to do with it come here first */
 int init_start_with(int signo)
 {
-	int err;
+	int err, saved = errno;
 
 	if (__atomic_load_n(&state, __ATOMIC_ACQUIRE) == STARTED && likely(!anchor_gone))
 		return 0;
@@ -181,6 +182,7 @@ int init_start_with(int signo)
 		failure = err;
 	}
 	sys_unlock(&start_lock);
+	errno = saved;
 	return err;
 }
 

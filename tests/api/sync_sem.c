@@ -184,9 +184,20 @@ static void posts_from_handler(void)
 	CHECK_INT(stint_sem_init(&s, 0), ==, 0);
 }
 
+/* the library starts with it, and leaves errno alone */
+static void is_the_first(void)
+{
+	stint_sem_t s = STINT_SEM_INIT(0);
+
+	errno = 0;
+	CHECK_INT(stint_sem_wait_timed(&s, STINT_US(10)), ==, ETIMEDOUT);
+	CHECK_INT(errno, ==, 0);
+}
+
 int main(void)
 {
 	test_watchdog();
+	is_the_first();
 	CHECK(!stint_unsupported());
 	counts();
 	keeps_order();
