@@ -69,7 +69,7 @@
 #ifdef STINT_TSAN
 #define ANCHOR_STACK (4 << 20)         /* it lays its thread variables, a megabyte of them, at its end */
 #else
-#define ANCHOR_STACK (64 * 1024)
+#define ANCHOR_STACK (64 * 1024)        /* beside the thread variables of the program and its libraries, which libc lays at its end */
 #endif
 #define MAIN_STACK_GAP ((uintptr_t)128 << 20)
 
@@ -328,6 +328,7 @@ void tcb_modules_changed(void)
 static struct {
 	int measured;                   /* 0 until it is; release/acquire */
 	char *stack;
+	size_t size;                    /* of that */
 	void *tp;
 	uintptr_t frame;
 	const char *wrong;              /* what does not fit; NULL: all does */
@@ -419,7 +420,7 @@ static const char *check_layout(void)
 	layout.ctype[2] = (char *)__ctype_toupper_loc() - tp;
 	layout.current = (char *)&stint_current - tp;
 	for (size_t at = 0; at + 16 <= layout.size; at += 8)
-		if (AT(tp, at, char *) == anchor.stack && AT(tp, at + 8, size_t) == ANCHOR_STACK)
+		if (AT(tp, at, char *) == anchor.stack && AT(tp, at + 8, size_t) == anchor.size)
 			layout.stack_block = (ptrdiff_t)at;
 	find_malloc_cache();
 	if (!find_resolver(tp))
@@ -479,23 +480,38 @@ static void *anchor_main(void *arg)
 	return NULL;
 }
 
+static int add_variables(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	const ElfW(Phdr) *ph = tls_header(info);
+
+	(void)size;
+	if (ph)
+		*(size_t *)arg += ph->p_memsz + ph->p_align;
+	return 0;
+}
+
 static int start_anchor(bool measure)
 {
 	pthread_attr_t attr;
 	pthread_t t;
 	int err;
 
-	anchor.stack = sys_mmap(ANCHOR_STACK, MAP_STACK | MAP_NORESERVE);
+	if (!anchor.size) {
+		anchor.size = ANCHOR_STACK;
+		sys.dl_iterate_phdr(add_variables, &anchor.size);
+		anchor.size = (anchor.size + ARCH_PAGE_SIZE - 1) & ~(size_t)(ARCH_PAGE_SIZE - 1);
+	}
+	anchor.stack = sys_mmap(anchor.size, MAP_STACK | MAP_NORESERVE);
 	if (!anchor.stack)
 		return ENOMEM;
 	anchor.measured = 0;
 	sys.pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstack(&attr, anchor.stack, ANCHOR_STACK);
+	pthread_attr_setstack(&attr, anchor.stack, anchor.size);
 	err = sys_thread_create(&t, &attr, anchor_main, measure ? &anchor : NULL);
 	sys.pthread_attr_destroy(&attr);
 	if (err) {
-		sys_munmap(anchor.stack, ANCHOR_STACK);
+		sys_munmap(anchor.stack, anchor.size);
 		return err;
 	}
 	sys_wait(&anchor.measured, 0);

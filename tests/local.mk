@@ -23,6 +23,7 @@ api_tests = \
 	tests/api/identity \
 	tests/api/jump \
 	tests/api/keep \
+	tests/api/large_variables \
 	tests/api/launch \
 	tests/api/loading \
 	tests/api/loading_linked \
@@ -146,6 +147,7 @@ tests_api_fork_LDADD = libstint.la
 tests_api_identity_LDADD = libstint.la
 tests_api_jump_LDADD = libstint.la
 tests_api_keep_LDADD = libstint.la
+tests_api_large_variables_LDADD = libstint.la
 tests_api_launch_LDADD = libstint.la
 tests_api_loading_CPPFLAGS = $(AM_CPPFLAGS) $(loading_cppflags)
 tests_api_loading_linked_SOURCES = tests/api/loading.c
