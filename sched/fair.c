@@ -676,22 +676,21 @@ static inline int64_t leave_holding(struct queue *q, struct node *n, int64_t lag
 	return less;
 }
 
-static __attribute__((noinline)) void pay_off(struct queue *q)
+static __attribute__((noinline)) int64_t pay_off(struct queue *q, int64_t v)
 {
-	int64_t v = average(q);
 	wide paid = (wide)ahead(v, q->ended_v) * q->ended_weight;
 
-	if (paid <= 0)
-		return;
 	q->ended_v = v;
 	set_carry(q, paid < q->carry ? q->carry - (int64_t)paid : 0);
+	return average(q);
 }
 
-/* The debt of the last one that ended is paid off as far as V has gone on. */
-static inline void settle(struct queue *q)
+/* V; the debt of the last one that ended is paid off as far as that has gone on, by steps of a nanosecond or so. */
+static inline int64_t settle(struct queue *q)
 {
-	if (q->carry > 0 && q->ended_weight)
-		pay_off(q);
+	int64_t v = average(q);
+
+	return q->carry > 0 && q->ended_weight && ahead(v, q->ended_v) > INT64_C(1) << (UNIT - 10) ? pay_off(q, v) : v;
 }
 
 /* its lag as far as it is kept */
@@ -790,7 +789,7 @@ static void attach(void *rq, struct stint_task *t, stint_ns now)
 {
 	struct queue *q = rq;
 	struct node *n = node_of(t);
-	int64_t lag = ((struct away *)n)->lag;
+	int64_t lag = ((struct away *)n)->lag, v;
 
 	charge(q, now);
 	if (!q->fresh.first)
@@ -806,10 +805,10 @@ static void attach(void *rq, struct stint_task *t, stint_ns now)
 	}
 	n->known = true;
 	n->request = q->quantum / 8 ? q->quantum / 8 : 1;
-	settle(q);
+	v = settle(q);
 	q->ended_weight = 0;
 	q->made = true;
-	enter(q, n, average(q), 0);
+	enter(q, n, v, 0);
 }
 
 /* A parent that owes for making its parts, with v not yet due, comes before others' that have not begun: v as long as it is ready */
@@ -953,6 +952,20 @@ static void yield(void *rq, struct stint_task *t, stint_ns now)
 	q->yielded = n;
 }
 
+/*
+ * Of the debt with which @n goes away that is kept which it has at @v. What is forgiven it may have owed to those who have ended: then
+ * these are owed that much less. Or V would step back by all that is forgiven, and those who go away again and again would have all of the CPU, as
+ * long as everybody is ahead of V.
+ */
+static int64_t forgive(struct queue *q, const struct node *n, int64_t v)
+{
+	wide carry = q->carry + (wide)ahead(n->v, v) * n->weight;
+
+	if (q->carry < 0)
+		set_carry(q, carry < 0 ? (int64_t)carry : 0);
+	return v;
+}
+
 static void block(void *rq, struct stint_task *t, stint_ns now)
 {
 	struct queue *q = rq;
@@ -969,7 +982,7 @@ static void block(void *rq, struct stint_task *t, stint_ns now)
 		go_away_lagging(q, n, owed(q, n));
 	} else {
 		if (!eligible(q, plus(v, -most)))
-			v = plus(average(q), most);     /* one request of debt is kept */
+			v = forgive(q, n, plus(average(q), most));
 		go_away_in_debt(q, n, v);
 	}
 }
@@ -985,8 +998,7 @@ static void done(void *rq, struct stint_task *t, stint_ns now)
 		leave(q, n, 0);
 		return;
 	}
-	settle(q);
-	q->ended_v = average(q);
+	q->ended_v = settle(q);
 	q->ended_weight = q->made || q->fresh.first ? 0 : n->weight;
 	leave_holding(q, n, ahead(q->ended_v, n->v));
 }

@@ -807,6 +807,59 @@ static void nothing_is_had_by_ending(void)
 	}
 }
 
+/*
+ * A hog, a maker, which waits for each of its short ones, and two that talk to each other, of which one wants to run at any time. Those that
+ * end are owed something each time, so all who are there are ahead of V; but the talkers, whose debts are forgiven as often as they
+ * go away, must not have the CPU for that.
+ */
+static void talkers_leave_the_others_theirs(stint_ns word)
+{
+	struct stint_task *hog = &tasks[0], *maker = &tasks[1], *child = &tasks[2], *talkers[2] = { &tasks[3], &tasks[4] }, *t;
+	stint_ns hog_ns = 0, maker_ns = 0, left, began;
+	bool both = true;               /* are ready, at first */
+
+	memset(&q, 0, sizeof(q));
+	memset(tasks, 0, sizeof(tasks));
+	now = 0;
+	CHECK_INT(init(&q, STINT_MS(1)), ==, 0);
+	for (int i = 0; i < 5; i++) {
+		tasks[i].weight = STINT_WEIGHT_NORMAL;
+		if (&tasks[i] != child)
+			attach(&q, &tasks[i], now);
+	}
+	while (now < STINT_S(2)) {
+		t = pick_next(&q, now);
+		CHECK(t);
+		began = now;
+		if (t == hog) {
+			left = STINT_S(10);
+			CHECK(!runs(hog, &left));
+			hog_ns += now - began;
+		} else if (t == maker) {
+			memset(child, 0, sizeof(*child));
+			child->weight = STINT_WEIGHT_NORMAL;
+			attach(&q, child, now);
+			now += 100;
+			block(&q, maker, now);
+			yield_to(&q, child, now);
+			maker_ns += now - began;
+		} else if (t == child) {
+			now += 100;
+			done(&q, child, now);
+			wakeup(&q, maker, now);
+			maker_ns += now - began;
+		} else {
+			if (!both)
+				wakeup(&q, talkers[t == talkers[0]], now);
+			both = false;
+			now += word;
+			block(&q, t, now);
+		}
+	}
+	check_gets(hog_ns * 1000 / now, 250, 1000);
+	check_gets(maker_ns * 1000 / now, 30, 1000);     /* it is not there for long enough to be owed much */
+}
+
 int main(void)
 {
 	test_watchdog();
@@ -833,5 +886,7 @@ int main(void)
 	strangers_come_too();
 	small_debts();
 	nothing_is_had_by_ending();
+	talkers_leave_the_others_theirs(60);
+	talkers_leave_the_others_theirs(STINT_US(5));
 	return 0;
 }
