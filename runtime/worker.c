@@ -465,7 +465,7 @@ static bool turn_over(struct stint *s, uint64_t now)
 		if (w->kt->turn_end <= now)     /* the next timer is as good as due */
 			w->kt->turn_end = now + 1;
 	}
-	if (unlikely(w->ranked) && !moves)
+	if (unlikely(w->ranked) && !moves && !w->resched)       /* else the first of those who wait runs here, now */
 		moves = rank_give_locked(w, &to);
 	runq_unlock(w);
 	if (unlikely(moves != NULL))

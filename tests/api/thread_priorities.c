@@ -141,6 +141,43 @@ static void middle_ones_come_before_low_ones(void)
 		end(i);
 }
 
+#define NAPS 200
+
+static void *naps(void *arg)
+{
+	for (int i = 0; i < NAPS; i++)
+		stint_thread_sleep(STINT_MS(1));
+	return arg;
+}
+
+static uint64_t steals(void)
+{
+	struct stint_worker_stats s;
+	uint64_t n = 0;
+
+	for (unsigned i = 0; !stint_worker_stats(i, &s); i++)
+		n += s.steals;
+	return n;
+}
+
+/* One that wakes up where it can displace the running one is not sent to and fro. */
+static void napper_stays(void)
+{
+	struct stint_thread_attr attr = { .size = sizeof(attr), .priority = HIGH };
+	uint64_t before;
+	stint_thread_t *t;
+
+	begin(0, LOW);
+	begin(1, LOW);
+	get_on(1u << 0 | 1u << 1, 0);
+	before = steals();
+	CHECK_INT(stint_thread_create(&t, &attr, naps, NULL), ==, 0);
+	CHECK_INT(stint_thread_join(t, NULL), ==, 0);
+	CHECK_INT(steals() - before, <, 2 * NAPS);
+	end(0);
+	end(1);
+}
+
 int main(void)
 {
 	struct stint_config config = { .size = sizeof(config), .workers = 2, .policy = "prio", .quantum = STINT_MS(1) };
@@ -152,6 +189,7 @@ int main(void)
 		high_ones_displace_all(false);
 		high_ones_displace_all(true);
 		middle_ones_come_before_low_ones();
+		napper_stays();
 	}
 	return 0;
 }
