@@ -5,10 +5,11 @@
  * who else wants in says so, and has all kernel threads pass a barrier (membarrier(2), some microseconds), after which either it
  * sees the worker inside, or the worker sees it. Thieves are rare, and take several threads at once.
  *
- * Turns. While others wait in the queue, turn_end says when the policy is to be asked whether the running thread's turn is over. A
- * thread that leaves before that leaves turn_end as it is, which saves the next one a look at the clock; the tick that comes for
- * it begins a new turn then, or where the policy has the time, finds out how much of the running one's has passed. So a turn lasts
- * its time, or up to twice that after one that was cut short. Where it finds that nobody waits there is no turn_end from then on,
+ * Turns. While others wait in the queue, turn_end says when the policy is to be asked whether the running thread's turn is over. The first few
+ * turns after each tick have ends of their own. Where more follow, threads leave by themselves, and leave turn_end as it is, which saves the next
+ * one a look at the clock; the tick that comes for
+ * it begins a new turn then, or where the policy has the time, finds out how much of the running one's has passed. So then a turn lasts
+ * its time, or up to twice that. Where it finds that nobody waits there is no turn_end from then on,
  * until another becomes ready: then a thread that is alone costs no tick.
  *
  * kt->turn_end is the earlier of that and of the first timer, so a thread that sleeps is woken in time although the running one
@@ -26,6 +27,7 @@
 #include "idle.h"
 #include "spin.h"
 
+#define RUNQ_EXACT 8                    /* turns after a tick: each has an end of its own */
 #define RUNQ_OFTEN 32                   /* turns between two ticks: threads leave by themselves soon enough, */
 #define RUNQ_OFTEN_NS 40000             /* if they last so long */
 
@@ -150,7 +152,7 @@ static inline void runq_limit_turn_locked(struct worker *w, struct stint_task *t
 {
 	if (!w->ready)
 		return;
-	if (w->turn_end == NEVER && w->policy->slice)
+	if ((w->turn_end == NEVER || w->turns - w->turns_looked <= RUNQ_EXACT) && w->policy->slice)
 		runq_begin_turn_locked(w, task, now);
 	runq_offer_later(w);
 }

@@ -231,6 +231,36 @@ static void equals(const char *policy)
 	stop();
 }
 
+static bool the_same(const int64_t *got)
+{
+	return got[0] * 3 >= got[1] * 2 && got[1] * 3 >= got[0] * 2;
+}
+
+static int enough_naps;
+
+static void *naps(void *arg)
+{
+	while (!__atomic_load_n(&enough_naps, __ATOMIC_RELAXED))
+		stint_thread_sleep(STINT_MS(1));
+	return arg;
+}
+
+/* Whoever comes after one that wants but a moment has a turn like the others. */
+static void equals_beside_a_sleeper(const char *policy)
+{
+	struct stint_thread_attr attr[2] = { { .size = sizeof(attr[0]) }, { .size = sizeof(attr[0]) } };
+	stint_thread_t *t;
+	int64_t got[2];
+
+	start(1, policy, STINT_US(500));
+	enough_naps = 0;
+	CHECK_INT(stint_thread_create(&t, NULL, naps, NULL), ==, 0);
+	run(attr, 2, got, the_same);
+	__atomic_store_n(&enough_naps, 1, __ATOMIC_RELAXED);
+	join_all(&t, 1);
+	stop();
+}
+
 /* --- priorities -------------------------------------------------------------------------------- */
 
 static void *notes(void *arg)
@@ -611,6 +641,9 @@ int main(void)
 	wake_in_order();
 	weights();
 	equals("fair");
+	equals_beside_a_sleeper("rr");
+	equals_beside_a_sleeper("edf");
+	equals_beside_a_sleeper("fair");
 	priorities();
 	displaces(false);
 	displaces(true);
