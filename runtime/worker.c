@@ -194,9 +194,9 @@ static struct stint *back_in_calls_locked(struct worker *w, struct stint *s)
 	return leaf;
 }
 
-/* @t goes on, here: what to switch to. It is out of the queue. */
-static inline __attribute__((always_inline)) const struct arch_context *run_locked(struct worker *w,
-                                                                                   struct stint_thread *t, stint_ns now)
+/* @t goes on, here: what to switch to. It is out of the queue. What it uses counts from @since, a reading of the clock. */
+static inline __attribute__((always_inline)) const struct arch_context *run_locked(struct worker *w, struct stint_thread *t,
+                                                                                   stint_ns now, uint64_t since)
 {
 	struct stint *s = stint_of(t), *leaf = s;
 	struct kthread *kt = w->kt;
@@ -214,7 +214,7 @@ static inline __attribute__((always_inline)) const struct arch_context *run_lock
 set:
 	rank_runs_locked(w, t);
 	leaf->kt = s->kt = kt;          /* what is being ended keeps its inner ones, but does not go on with them */
-	s->switched_in = w->now_cycles;
+	s->switched_in = since;
 	s->resumes++;
 	runq_limit_turn_locked(w, &t->task, now);
 	runq_put_timers_off_locked(w, !t->started || s->how != STATE_TIMED_OUT);
@@ -309,6 +309,7 @@ static inline __attribute__((always_inline)) const struct arch_context *leave_lo
 	struct stint *s = stint_of(t);
 	struct stint_thread *next;
 	bool heir = how != STATE_READY && how != STATE_PAUSED && w->heir;
+	uint64_t counted;
 	stint_ns now;
 
 	w->prev = t;
@@ -317,7 +318,8 @@ static inline __attribute__((always_inline)) const struct arch_context *leave_lo
 		runq_clock_locked(w);
 		s->stopped = w->now_cycles;
 	}
-	s->cpu += w->now_cycles - s->switched_in;
+	counted = w->now_cycles;                /* below it may be read anew; what is between counts for the next one */
+	s->cpu += counted - s->switched_in;
 	if (unlikely(trace_on))
 		trace_note(w, TRACE_LEAVE, t, how == STATE_TIMED_OUT ? why_preempted(w, t) : 0, how);
 	if (heir)
@@ -336,7 +338,7 @@ static inline __attribute__((always_inline)) const struct arch_context *leave_lo
 	} else if (unlikely(next == t) && thread_cancels(t)) {
 		w->handed = next;       /* it is to be diverted, but not while we stand on its stack */
 	} else if (likely(next != NULL)) {
-		const struct arch_context *to = run_locked(w, next, now);
+		const struct arch_context *to = run_locked(w, next, now, counted);
 
 		if (heir)
 			idle_offer(w);
@@ -495,7 +497,7 @@ bool worker_run_one(struct worker *w)
 		runq_unlock(w);
 		return false;
 	}
-	to = run_locked(w, t, now);
+	to = run_locked(w, t, now, w->now_cycles);
 	if (w->ready)
 		idle_offer(w);
 	fiber_leave(w->native.tp, to->tp, FIBER_NO_SYNC);
