@@ -82,7 +82,7 @@ void trace_note(struct worker *w, enum trace_kind kind, const struct stint_threa
 
 	if (!w->trace.events)
 		return;
-	e = &w->trace.events[w->trace.n++ % TRACE_EVENTS];
+	e = &w->trace.events[w->trace.n % TRACE_EVENTS];
 	e->at = clock_now();
 	e->thread = t ? t->task.id : 0;
 	e->other = other;
@@ -93,6 +93,7 @@ void trace_note(struct worker *w, enum trace_kind kind, const struct stint_threa
 	if (kind == TRACE_RUN)
 		memcpy(e->name, stint_of(t)->name, sizeof(e->name) - 1);
 	e->name[sizeof(e->name) - 1] = '\0';
+	__atomic_store_n(&w->trace.n, w->trace.n + 1, __ATOMIC_RELEASE);        /* it is whole; with who writes them out */
 }
 
 /* --- writing ----------------------------------------------------------------------------------- */
@@ -228,12 +229,13 @@ static void write_instant(struct out *o, unsigned worker, const struct trace_eve
 
 static void write_ring(struct out *o, const struct worker *w)
 {
-	uint64_t n = w->trace.n, first = n > TRACE_EVENTS ? n - TRACE_EVENTS + 1 : 0;
+	uint64_t n = __atomic_load_n(&w->trace.n, __ATOMIC_ACQUIRE);
+	uint64_t first = n >= TRACE_EVENTS ? n - TRACE_EVENTS + 1 : 0;  /* the one before may be being overwritten */
 	const struct trace_event *run = NULL;
 
 	begin_event(o, "M", w->id, begin);
 	put(o, ",\"name\":\"thread_name\",\"args\":{\"name\":\"worker %u\"}}", w->id);
-	for (uint64_t i = first; i + 1 < n; i++) {
+	for (uint64_t i = first; i < n; i++) {
 		const struct trace_event *e = &w->trace.events[i % TRACE_EVENTS];
 
 		switch (e->kind) {

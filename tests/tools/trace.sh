@@ -60,6 +60,14 @@ for track in 1 2; do
 done
 holds 'any(.[]; .name == "sleeps")' "traced: no worker sleeps"
 
+# The last that a worker does is there, too: of three that a relief has run, and the one that it has run them for.
+STINT_WORKERS=1 STINT_POLICY=fifo
+export STINT_POLICY
+traced "$top_builddir/tests/tools/traced" few
+well_formed few
+holds '[.[] | select(.ph == "X" and .args.end == "ends") | .args.thread] | unique | length == 3' "few: three threads end"
+unset STINT_POLICY
+
 # Stages that wait for each other, on two.
 STINT_WORKERS=2
 yes 'one two three four five six seven eight nine ten' | head -n 300 >"$work/text"

@@ -4,6 +4,9 @@
  */
 #include "../test.h"
 
+#include <linux/futex.h>
+#include <sys/syscall.h>
+
 #include <stint.h>
 
 #define HOGS 6
@@ -81,11 +84,40 @@ static void *makes(void *arg)
 }
 
 /* Makers begin on one worker and on the other. */
-int main(void)
+/* in the kernel for a while, so that a relief runs the next one to its end, and rests then: the last thing that it does */
+static void *sits(void *arg)
+{
+	static int never;
+	struct timespec span = { .tv_nsec = 200000000 };
+
+	syscall(SYS_futex, &never, FUTEX_WAIT, 0, &span, NULL, 0);
+	return arg;
+}
+
+static void *returns(void *arg)
+{
+	return arg;
+}
+
+static int few(void)
+{
+	stint_thread_t *t[3];
+
+	for (int i = 0; i < 3; i++)
+		CHECK_INT(stint_thread_create(&t[i], NULL, i ? returns : sits, NULL), ==, 0);
+	for (int i = 0; i < 3; i++)
+		CHECK_INT(stint_thread_join(t[i], NULL), ==, 0);
+	return stint_stop();
+}
+
+/* "few": three threads, of which the first sits in the kernel */
+int main(int argc, char **argv)
 {
 	stint_thread_t *maker;
 
 	test_watchdog();
+	if (argc > 1 && !strcmp(argv[1], "few"))
+		return few();
 	do {
 		CHECK_INT(stint_thread_create(&maker, NULL, makes, NULL), ==, 0);
 		CHECK_INT(stint_thread_join(maker, NULL), ==, 0);
