@@ -3,7 +3,7 @@
  *
  * A relief is a worker like the others, with a queue, timers and a kernel thread; it is made when it is first needed and kept. Nobody
  * wakes it but the monitor, and nothing is put into its inbox. While it relieves another worker it takes what is ready there, in
- * the inbox, or due by the other's timers. When that one has switched, it hands its ready threads to the other's inbox and rests.
+ * the inbox, or due by the other's timers. When that one has switched, or has nothing to do, it hands its ready threads to the other's inbox and rests.
  * Threads that wait with a timeout on a relief are woken by it, and handed out at once.
  */
 #define _GNU_SOURCE
@@ -11,6 +11,7 @@
 #include "relief.h"
 
 #include "clock.h"
+#include "deadlock.h"
 #include "replace.h"
 #include "runq.h"
 #include "sys.h"
@@ -60,7 +61,8 @@ bool relief_over(const struct worker *w)
 {
 	const struct worker *stuck = __atomic_load_n(&w->relieves, __ATOMIC_ACQUIRE);
 
-	return !stuck || __atomic_load_n(&stuck->turns, __ATOMIC_RELAXED) != w->relieved_turns;
+	return !stuck || __atomic_load_n(&stuck->turns, __ATOMIC_RELAXED) != w->relieved_turns ||
+	       !__atomic_load_n(&stuck->running, __ATOMIC_RELAXED);
 }
 
 static void nap(struct worker *w, int before, uint64_t until)
@@ -82,6 +84,18 @@ static void hand_back(struct worker *w)
 	workers_hand_out_kicking(list);
 }
 
+/* As it may be the last to have run a thread, it looks whether all wait for each other, like one that has nothing to do (idle_sleep()). */
+static void rest(struct worker *w, int before)
+{
+	uint64_t until = __atomic_load_n(&w->timers.first, __ATOMIC_RELAXED), look = NEVER;
+
+	if (until == NEVER)
+		until = look = deadlock_look_worker();
+	nap(w, before, until);
+	if (look != NEVER)
+		deadlock_awake(look);
+}
+
 void relief_round(struct worker *w)
 {
 	int before = __atomic_load_n(&w->relief_word, __ATOMIC_SEQ_CST);
@@ -91,7 +105,7 @@ void relief_round(struct worker *w)
 		hand_back(w);
 		__atomic_store_n(&w->relieves, NULL, __ATOMIC_RELEASE);
 		if (!stuck)
-			nap(w, before, __atomic_load_n(&w->timers.first, __ATOMIC_RELAXED));
+			rest(w, before);
 		return;
 	}
 	if (worker_run_one(w) || runq_relieve(w, stuck))

@@ -5,8 +5,10 @@
 #include "../test.h"
 
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 
 #include <stint.h>
@@ -298,6 +300,47 @@ static void with(unsigned workers)
 	stop();
 }
 
+static int never;
+
+/* In the kernel for a while, in a way that nobody sees: then a relief runs the others. */
+static void *sits_and_waits(void *arg)
+{
+	struct timespec span = { .tv_nsec = 100000000 };
+
+	syscall(SYS_futex, &never, FUTEX_WAIT, 0, &span, NULL, 0);
+	CHECK_INT(stint_sem_wait(&sem), ==, 0);
+	return arg;
+}
+
+static void *computes_and_waits(void *arg)
+{
+	for (int64_t end = now_ns() + 250000000; now_ns() < end;)
+		;
+	CHECK_INT(stint_sem_wait(&sem), ==, 0);
+	return arg;
+}
+
+/* the last one begins to wait at the relief */
+static void one_at_a_relief(void)
+{
+	stint_thread_t *a = made("sitter", sits_and_waits, NULL), *b = made("computer", computes_and_waits, NULL);
+
+	CHECK_INT(stint_thread_join(a, NULL), ==, EDEADLK);
+	end(a);
+	end(b);
+}
+
+static void with_a_relief(void)
+{
+	struct stint_config config = { .size = sizeof(config), .workers = 1, .policy = "fifo" };
+
+	CHECK_INT(stint_start(&config), ==, 0);
+	hear(one_at_a_relief);
+	says("\"sitter\" waits for a semaphore");
+	says("\"computer\" waits for a semaphore");
+	stop();
+}
+
 static void among_many(void)
 {
 	struct stint_config config = { .size = sizeof(config), .workers = 3 };
@@ -318,6 +361,7 @@ int main(void)
 	CHECK(chan);
 	with(1);
 	with(3);
+	with_a_relief();
 	among_many();
 	return 0;
 }
