@@ -418,11 +418,10 @@ WRAPPER void argp_error(const struct argp_state *state, const char *format, ...)
 	if (s)
 		preempt_disable(s);
 	va_start(ap, format);
-	if (vasprintf(&text, format, ap) < 0)
-		text = NULL;
+	format_text(&text, 0, format, ap);
 	va_end(ap);
 	REAL(argp_error)(state, "%s", text ? text : format);
-	free(text);
+	REAL(free)(text);
 	if (s)
 		preempt_enable(s, caller_address());
 }
@@ -437,12 +436,11 @@ WRAPPER void argp_failure(const struct argp_state *state, int status, int err, c
 		preempt_disable(s);
 	if (format) {
 		va_start(ap, format);
-		if (vasprintf(&text, format, ap) < 0)
-			text = NULL;
+		format_text(&text, 0, format, ap);
 		va_end(ap);
 	}
 	REAL(argp_failure)(state, status, err, format ? "%s" : NULL, text ? text : format);
-	free(text);
+	REAL(free)(text);
 	if (s)
 		preempt_enable(s, caller_address());
 }

@@ -13,6 +13,7 @@
 #define STINT_INTERPOSE_H
 
 #include <signal.h>
+#include <stdarg.h>
 
 #include "../ledger.h"
 #include "../preempt.h"
@@ -124,6 +125,13 @@ void *heap_adopt(struct stint *s, void *p);
  * lengthen what an earlier call made.
  */
 void heap_adopt_vector(struct stint *s, char ***vector, size_t offset, size_t n);
+
+/*
+ * __vasprintf_chk() for ourselves, with preemption disabled: the block is of the malloc behind us, and REAL(free) gives it back. What
+ * libc allocates is of the program's malloc, which may be another one. -1: no text, and NULL.
+ */
+int format_text(char **text, int flag, const char *format, va_list ap);
+void *heap_enter(struct stint *s, void *p);     /* such a block, for free(): as heap_adopt() */
 
 /*
  * Tells EINTR that our tick caused from EINTR that a handler of the program caused: set the mark before the

@@ -250,7 +250,7 @@ WRAPPER size_t malloc_usable_size(void *p)
 	return usable;
 }
 
-void *heap_adopt(struct stint *s, void *p)
+void *heap_enter(struct stint *s, void *p)
 {
 	size_t usable = p ? REAL(malloc_usable_size)(p) : 0;
 	int saved = errno;
@@ -263,6 +263,11 @@ void *heap_adopt(struct stint *s, void *p)
 		enter(s, q);
 	errno = saved;
 	return q ? q : p;
+}
+
+void *heap_adopt(struct stint *s, void *p)
+{
+	return heap_enter(s, p);
 }
 
 void heap_adopt_vector(struct stint *s, char ***vector, size_t offset, size_t n)

@@ -16,15 +16,17 @@
 #include <netdb.h>
 #include <regex.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 
-#include "../sys.h"
 #include "interpose.h"
 
 int __xpg_strerror_r(int err, char *buf, size_t n);
 char *__strerror_r(int err, char *buf, size_t n);
+int __vsnprintf_chk(char *buf, size_t n, int flag, size_t size, const char *format, va_list ap);
 char **__backtrace_symbols(void *const *at, int n);
 void __backtrace_symbols_fd(void *const *at, int n, int fd);
 
@@ -96,16 +98,22 @@ WRAPPER void errx(int status, const char *format, ...)
 
 /* --- error(): prints, and ends the process if its status is not 0 ------------------------------ */
 
-/* a block past the ledger, for sys_free(), or NULL: no memory. Keeps errno, which the message may ask for. */
-static char *message(const char *format, va_list ap)
+int format_text(char **text, int flag, const char *format, va_list ap)
 {
-	int saved = errno;
-	char *block;
+	int saved = errno, n, now;
+	va_list again;
 
-	if (REAL(vasprintf)(&block, format, ap) < 0)
-		block = NULL;
-	errno = saved;
-	return block;
+	*text = NULL;
+	va_copy(again, ap);
+	n = REAL(__vsnprintf_chk)(NULL, 0, flag, SIZE_MAX, format, again);
+	va_end(again);
+	if (n >= 0)
+		*text = REAL(malloc)((size_t)n + 1);
+	if (!*text)
+		return -1;
+	errno = saved;          /* the format may ask for it */
+	now = REAL(__vsnprintf_chk)(*text, (size_t)n + 1, flag, SIZE_MAX, format, ap);
+	return now < n ? now : n;       /* somebody else may change what is printed */
 }
 
 #define REPORTS(name, params, ...)                                            \
@@ -118,10 +126,10 @@ static char *message(const char *format, va_list ap)
 		if (s)                                                        \
 			preempt_disable(s);                                   \
 		va_start(ap, format);                                         \
-		text = message(format, ap);                                   \
+		format_text(&text, 0, format, ap);                            \
 		va_end(ap);                                                   \
 		REAL(name)(__VA_ARGS__, "%s", text ? text : format);          \
-		sys_free(text);                                               \
+		REAL(free)(text);                                             \
 		if (s)                                                        \
 			preempt_enable(s, caller_address());                  \
 	}

@@ -74,7 +74,6 @@ int __dprintf_chk(int fd, int flag, const char *format, ...);
 int __vprintf_chk(int flag, const char *format, va_list ap);
 int __vfprintf_chk(FILE *f, int flag, const char *format, va_list ap);
 int __vdprintf_chk(int fd, int flag, const char *format, va_list ap);
-int __vasprintf_chk(char **text, int flag, const char *format, va_list ap);
 int __wprintf_chk(int flag, const wchar_t *format, ...);
 int __fwprintf_chk(FILE *f, int flag, const wchar_t *format, ...);
 int __vwprintf_chk(int flag, const wchar_t *format, va_list ap);
@@ -393,16 +392,28 @@ READS_STREAM(int, __isoc99_vfwscanf, (FILE *f, const wchar_t *format, va_list ap
 ON_STREAM_VOID(vwarn, (const char *format, va_list ap), (format, ap), stderr)
 ON_STREAM_VOID(vwarnx, (const char *format, va_list ap), (format, ap), stderr)
 
-/* as libc's: all of it, or an error. @n: what vasprintf() made of it. A cancel gives the text back. */
-static int written(int fd, int n, char **text)
+/* In the ledger of @s: a cancel gives the text back. */
+static int text_for_call(struct stint *s, char **text, int flag, const char *format, va_list ap)
+{
+	int n;
+
+	preempt_disable(s);
+	n = format_text(text, flag, format, ap);
+	*text = heap_enter(s, *text);
+	preempt_enable(s, NULL);
+	return n;
+}
+
+/* as libc's: all of it, or an error */
+static int write_text(struct stint *s, int fd, int flag, const char *format, va_list ap)
 {
 	ssize_t done = 0, r = 0;
+	char *text;
+	int n = text_for_call(s, &text, flag, format, ap);
 
-	if (n < 0)
-		return n;
 	while (r >= 0 && (done += r) < n)
-		r = write(fd, *text + done, (size_t)(n - done));
-	free(*text);
+		r = write(fd, text + done, (size_t)(n - done));
+	free(text);
 	return r < 0 ? -1 : n;
 }
 
@@ -410,26 +421,24 @@ static int written(int fd, int n, char **text)
  * To a descriptor. A thread writes by itself: libc goes by way of a stream of its own, but from 2.37 on past all streams, and nothing
  * leads here.
  */
-#define WRITES_TO(name, params, args, to_text)                                \
+#define WRITES_TO(name, params, args, flag)                                   \
 	WRAPPER STINT_LOCKED_TEXT int name params                             \
 	{                                                                     \
 		struct stint *s_ = self();                                    \
-		char *text_;                                                  \
 		int r_;                                                       \
                                                                               \
 		if (likely(!s_))                                              \
 			return REAL(name) args;                               \
 		if (parks_in(s_))                                             \
-			return written(fd, to_text, &text_);                  \
+			return write_text(s_, fd, flag, format, ap);          \
 		preempt_disable(s_);                                          \
 		r_ = REAL(name) args;                                         \
 		preempt_enable(s_, caller_address());                         \
 		return r_;                                                    \
 	}
 
-WRITES_TO(vdprintf, (int fd, const char *format, va_list ap), (fd, format, ap), vasprintf(&text_, format, ap))
-WRITES_TO(__vdprintf_chk, (int fd, int flag, const char *format, va_list ap), (fd, flag, format, ap),
-          __vasprintf_chk(&text_, flag, format, ap))
+WRITES_TO(vdprintf, (int fd, const char *format, va_list ap), (fd, format, ap), 0)
+WRITES_TO(__vdprintf_chk, (int fd, int flag, const char *format, va_list ap), (fd, flag, format, ap), flag)
 
 FORMATS(printf, vprintf, (const char *format, ...), (format, ap))
 FORMATS(fprintf, vfprintf, (FILE *f, const char *format, ...), (f, format, ap))

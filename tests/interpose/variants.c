@@ -391,6 +391,7 @@ static void test_forks(void)
 int main(void)
 {
 	test_watchdog();
+	reports(NULL);          /* before the library has started */
 	test_heap();
 	test_descriptors();
 	test_identity();
