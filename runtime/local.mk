@@ -230,9 +230,11 @@ libstint_interpose_la_CFLAGS = $(RUNTIME_CFLAGS) -fno-builtin -fno-sanitize=all
 libstint_la_SOURCES =
 libstint_la_LIBADD = libstint-core.la
 # nodelete: its signal handlers and the anchor thread stay for as long as the process lives, so must the code.
+# Bsymbolic-functions: a wrapper that calls another one means that one. By the search for names it would get libc's where the library was
+# opened by dlopen(), or the program's, as none of libc's own would.
 libstint_la_LDFLAGS = $(INSTALLED_LDFLAGS) -version-info $(STINT_LT_VERSION) $(DEFS_LDFLAGS) -Wl,-z,nodelete \
-	-Wl,--version-script=runtime/libstint.map
-EXTRA_libstint_la_DEPENDENCIES = runtime/libstint.map
+	-Wl,-Bsymbolic-functions -Wl,--version-script=runtime/libstint.map
+EXTRA_libstint_la_DEPENDENCIES = runtime/libstint.map $(srcdir)/runtime/local.mk
 
 CORE_OBJECTS = $(libstint_core_la_OBJECTS) $(libstint_libset_la_OBJECTS) $(libstint_interpose_la_OBJECTS)
 CORE_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/runtime $(FIBER_CPPFLAGS)

@@ -8,7 +8,8 @@
  *
  * Only names whose definition for the program is the one behind our wrapper: where somebody else stands in front of libc,
  * that remains. Not the slots of libc and ld.so, and none where a sanitizer does the same as we. What keeps the address of a function that it took
- * before we came goes on past us, like a library opened with RTLD_DEEPBIND.
+ * before we came goes on past us, like a library opened with RTLD_DEEPBIND. Our wrappers' calls of each other are bound when the
+ * library is linked (runtime/local.mk).
  *
  * All of it runs under ld.so's lock, so objects neither come nor go.
  */

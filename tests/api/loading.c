@@ -11,6 +11,9 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <gnu/lib-names.h>
+#include <pty.h>
+#include <sys/syscall.h>
+#include <threads.h>
 
 #include <stint.h>
 
@@ -23,6 +26,8 @@ static struct {
 	int (*usage)(const stint_t *, struct stint_usage *);
 	stint_t *(*self)(void);
 	void (*pause)(void);
+	int (*thread_create)(stint_thread_t **, const struct stint_thread_attr *, stint_fn *, void *);
+	int (*thread_join)(stint_thread_t *, void **);
 } api;
 
 static void find(void *slot, void *handle, const char *name)
@@ -43,6 +48,8 @@ static void find_all(void *handle)
 	find(&api.usage, handle, "stint_usage");
 	find(&api.self, handle, "stint_self");
 	find(&api.pause, handle, "stint_pause");
+	find(&api.thread_create, handle, "stint_thread_create");
+	find(&api.thread_join, handle, "stint_thread_join");
 }
 
 /* --- the body ---------------------------------------------------------------------------------- */
@@ -138,7 +145,87 @@ static void body(void)
 	api.free(s);
 }
 
-/* what is loaded after the library is led to it as well */
+/* --- wrappers that are made of other wrappers -------------------------------------------------- */
+
+static void *vforks(void *arg)
+{
+	pid_t pid = vfork();
+
+	if (pid == 0)
+		_exit(4);
+	CHECK_INT(pid, >, 0);
+	CHECK_EXIT(pid, 4);
+	return arg;
+}
+
+static void *forks_at_terminal(void *arg)
+{
+	int master;
+	pid_t pid = forkpty(&master, NULL, NULL, NULL);
+
+	if (pid == 0)
+		_exit(5);
+	if (pid < 0)
+		return arg;             /* there are no terminals here */
+	CHECK_EXIT(pid, 5);
+	CHECK_INT(close(master), ==, 0);
+	return arg;
+}
+
+static void *ends(void *arg)
+{
+	thrd_exit(*(int *)arg);
+}
+
+static void *result_of_thread(stint_fn *fn, void *arg)
+{
+	stint_thread_t *t;
+	void *result;
+
+	CHECK_INT(api.thread_create(&t, NULL, fn, arg), ==, 0);
+	CHECK_INT(api.thread_join(t, &result), ==, 0);
+	return result;
+}
+
+/* what the kernel has for the signal that preempts */
+static uint64_t handler_in_kernel(void)
+{
+	uint64_t action[4] = { 0 };
+
+	CHECK_INT(syscall(SYS_rt_sigaction, SIGURG, NULL, action, 8), ==, 0);
+	return action[0];
+}
+
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
+static void keeps_handler(void)
+{
+	uint64_t ours = handler_in_kernel();
+
+	CHECK(ours != (uintptr_t)SIG_DFL && ours != (uintptr_t)SIG_IGN);
+	CHECK(signal(SIGURG, SIG_IGN) == SIG_DFL);
+	CHECK_INT(handler_in_kernel(), ==, ours);
+	CHECK(sigset(SIGURG, SIG_DFL) == SIG_IGN);
+	CHECK_INT(handler_in_kernel(), ==, ours);
+	CHECK_INT(sigignore(SIGURG), ==, 0);
+	CHECK_INT(handler_in_kernel(), ==, ours);
+	CHECK_INT(siginterrupt(SIGURG, 0), ==, 0);
+	CHECK_INT(handler_in_kernel(), ==, ours);
+	CHECK(signal(SIGURG, SIG_DFL) == SIG_IGN);
+}
+
+static void made_of_others(void)
+{
+	int seven = 7;
+
+	CHECK(result_of_thread(vforks, &seven) == &seven);
+	CHECK(result_of_thread(forks_at_terminal, &seven) == &seven);
+	CHECK_INT((intptr_t)result_of_thread(ends, &seven), ==, 7);
+	keeps_handler();
+}
+
+/* --- what is loaded after the library is led to it as well ------------------------------------- */
+
 static void *calls_module(void *fn)
 {
 	struct stint_usage usage;
@@ -180,6 +267,7 @@ static int run(void *handle)
 	by_name(LIBRESOLV_SO, 0);
 	find_all(handle);
 	body();
+	made_of_others();
 	module();
 	return 0;
 }

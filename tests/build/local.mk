@@ -7,6 +7,7 @@ build_tests = \
 	tests/build/classes.sh \
 	tests/build/exports.sh \
 	tests/build/headers.sh \
+	tests/build/inner-calls.sh \
 	tests/build/install.sh \
 	tests/build/layering.sh \
 	tests/build/manpages.sh \
