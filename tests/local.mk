@@ -20,6 +20,7 @@ api_tests = \
 	tests/api/exit \
 	tests/api/faults \
 	tests/api/fork \
+	tests/api/front_malloc \
 	tests/api/identity \
 	tests/api/jump \
 	tests/api/keep \
@@ -144,6 +145,8 @@ tests_api_environment_LDADD = libstint.la
 tests_api_exit_LDADD = libstint.la
 tests_api_faults_LDADD = libstint.la
 tests_api_fork_LDADD = libstint.la
+tests_api_front_malloc_CFLAGS = $(AM_CFLAGS) -fno-builtin
+tests_api_front_malloc_LDADD = libstint.la
 tests_api_identity_LDADD = libstint.la
 tests_api_jump_LDADD = libstint.la
 tests_api_keep_LDADD = libstint.la

@@ -13,13 +13,6 @@
 #include <malloc.h>
 
 #include "interpose.h"
-#include "../ledger.h"
-#include "../sys.h"
-
-static bool is_mine(struct stint *s, void *p)
-{
-	return p && ledger_block_mine(s, p, sys.malloc_usable_size(p));
-}
 
 #define GROWS(ret, name, vector, params, args)                                \
 	WRAPPER ret name params                                               \
@@ -31,9 +24,9 @@ static bool is_mine(struct stint *s, void *p)
 		if (likely(!s_))                                              \
 			return REAL(name) args;                               \
 		preempt_disable(s_);                                          \
-		mine_ = !*(vector) || is_mine(s_, *(vector));                 \
+		mine_ = !*(vector) || heap_is_mine(s_, *(vector));            \
 		r_ = REAL(name) args;                                         \
-		if (mine_ && *(vector) && !is_mine(s_, *(vector)))            \
+		if (mine_ && *(vector) && !heap_is_mine(s_, *(vector)))       \
 			*(vector) = heap_adopt(s_, *(vector));                \
 		preempt_enable(s_, caller_address());                         \
 		return r_;                                                    \

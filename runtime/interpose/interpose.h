@@ -116,9 +116,12 @@ void commands_fork_done(bool in_child);
 
 /*
  * Enter a block that libc allocated for its caller (not for itself) in the ledger of the call @s. The block may move.
- * Returns it; where there is no memory for the entry it is handed out without. NULL stays NULL. Keeps errno.
+ * Returns it; where there is no memory for the entry it is handed out without, and where the program has a malloc in front of ours.
+ * NULL stays NULL. Keeps errno.
  */
 void *heap_adopt(struct stint *s, void *p);
+bool heap_is_mine(struct stint *s, void *p);    /* entered in the ledger of @s */
+void heap_init(void);                           /* at load */
 
 /*
  * The same for a vector and the @n blocks in it from @offset on. Some may be entered already: GLOB_APPEND and WRDE_APPEND

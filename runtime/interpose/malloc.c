@@ -6,6 +6,9 @@
  * is entered by the wrapper of that function, with heap_adopt(). A few functions of libc's ask for the program
  * (text_is_for_program()).
  *
+ * Where the program has another malloc in front of ours, no block of its comes here, but for those that libc allocates with it for its
+ * caller. They are left alone, since the malloc behind us could not resize them, or give them back.
+ *
  * A block that someone else allocated and the call only resizes stays someone else's: the caller's vector that
  * grew in a call is not freed when the call is cancelled.
  *
@@ -13,6 +16,7 @@
  * block may be freed by anyone.
  */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
 #include <stdint.h>
@@ -265,9 +269,24 @@ void *heap_enter(struct stint *s, void *p)
 	return q ? q : p;
 }
 
+/* libc allocates with the malloc behind us, by way of ours or, where the library was opened late, at once */
+static bool nobody_in_front;
+
+void heap_init(void)
+{
+	void *first = dlsym(RTLD_DEFAULT, "malloc");
+
+	nobody_in_front = first == (void *)malloc || first == (void *)REAL(malloc);
+}
+
+bool heap_is_mine(struct stint *s, void *p)
+{
+	return p && nobody_in_front && ledger_block_mine(s, p, REAL(malloc_usable_size)(p));
+}
+
 void *heap_adopt(struct stint *s, void *p)
 {
-	return heap_enter(s, p);
+	return nobody_in_front ? heap_enter(s, p) : p;
 }
 
 void heap_adopt_vector(struct stint *s, char ***vector, size_t offset, size_t n)

@@ -93,6 +93,7 @@ void real_resolve(void)
 __attribute__((constructor)) static void at_load(void)
 {
 	real_resolve();
+	heap_init();
 	init_exempt(exempt_names, sizeof(exempt_names) / sizeof(exempt_names[0]));
 	reroute_init();
 }

@@ -21,8 +21,6 @@
 #include <wchar.h>
 
 #include "stream.h"
-#include "../ledger.h"
-#include "../sys.h"
 
 #undef strdup
 #undef strndup
@@ -82,11 +80,6 @@ FORMATS(asprintf, vasprintf, (char **out, const char *format, ...), (out, format
 FORMATS(__asprintf, vasprintf, (char **out, const char *format, ...), (out, format, ap))
 FORMATS(__asprintf_chk, __vasprintf_chk, (char **out, int flag, const char *format, ...), (out, flag, format, ap))
 
-static bool is_mine(struct stint *s, void *p)
-{
-	return p && ledger_block_mine(s, p, sys.malloc_usable_size(p));
-}
-
 typedef ssize_t read_line(char **line, size_t *size, int delimiter, FILE *f);
 
 /*
@@ -96,10 +89,10 @@ typedef ssize_t read_line(char **line, size_t *size, int delimiter, FILE *f);
 static ssize_t line_into(struct stint *s, read_line *read, char **line, size_t *size, int delimiter, FILE *f)
 {
 	char *old = line ? *line : NULL;
-	bool mine = !old || is_mine(s, old);
+	bool mine = !old || heap_is_mine(s, old);
 	ssize_t r = read(line, size, delimiter, f);
 
-	if (line && *line && mine && !is_mine(s, *line))
+	if (line && *line && mine && !heap_is_mine(s, *line))
 		*line = heap_adopt(s, *line);
 	return r;
 }
