@@ -36,8 +36,9 @@ struct entry {
 	unsigned edges[2];              /* read without the lock */
 	unsigned generation;            /* of the descriptor under this number */
 	unsigned empty_at;              /* edges of POLLER_IN up to which everything has been read, if empty_known */
-	bool entered;                   /* these four are read without the lock */
-	bool empty_known, ended;
+	uint32_t ended;                 /* those of ENDS that events have told of */
+	bool entered;                   /* these five are read without the lock */
+	bool empty_known;
 	bool closing;                   /* closed by one who could not have the lock; atomic, seq_cst with the lock */
 	unsigned facts_as_of;           /* modes, when the facts were found out; 0: never. Release */
 	struct fd_facts facts;
@@ -201,7 +202,8 @@ static int enter_locked(struct entry *e, int fd)
 
 	if (e->entered)
 		return 0;
-	e->empty_known = e->ended = false;
+	e->empty_known = false;
+	e->ended = 0;
 	err = set_ctl(EPOLL_CTL_ADD, fd, INTEREST, (uint64_t)e->generation << 32 | (unsigned)fd);
 	if (err && err != EEXIST)
 		return err;
@@ -306,7 +308,7 @@ static void happened(uint64_t data, uint32_t events, struct stint_thread **list)
 	lock(e);
 	if (e->entered && e->generation == data >> 32) {
 		if (events & ENDS)
-			__atomic_store_n(&e->ended, true, __ATOMIC_RELAXED);    /* before the edge */
+			__atomic_store_n(&e->ended, e->ended | (events & ENDS), __ATOMIC_RELAXED); /* before the edge */
 		if (events & (EPOLLIN | ENDS)) {
 			__atomic_store_n(&e->edges[POLLER_IN], e->edges[POLLER_IN] + 1, __ATOMIC_RELEASE);
 			wake_all_locked(&e->waiters[POLLER_IN], list);
@@ -540,4 +542,12 @@ bool poller_is_empty(int fd, unsigned seen)
 
 	return e && __atomic_load_n(&e->entered, __ATOMIC_RELAXED) && __atomic_load_n(&e->empty_known, __ATOMIC_RELAXED) &&
 	       __atomic_load_n(&e->empty_at, __ATOMIC_RELAXED) == seen && !__atomic_load_n(&e->ended, __ATOMIC_RELAXED);
+}
+
+bool poller_is_shut(int fd)
+{
+	struct entry *e = find(fd);
+
+	return e && __atomic_load_n(&e->entered, __ATOMIC_RELAXED) &&
+	       (__atomic_load_n(&e->ended, __ATOMIC_RELAXED) & EPOLLRDHUP);
 }

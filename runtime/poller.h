@@ -53,6 +53,7 @@ void poller_modes_changed(void);        /* O_NONBLOCK, SO_RCVTIMEO, SO_SNDTIMEO 
 
 void poller_emptied(int fd, unsigned seen);             /* by one who has seen @seen for POLLER_IN, and it was a stream */
 bool poller_is_empty(int fd, unsigned seen);
+bool poller_is_shut(int fd);            /* an event has told that nothing will come any more; known before its edge is */
 
 /*
  * poller_wait - park the thread that runs @s until @fd may be ready for @dir, or has been since @seen

@@ -264,7 +264,7 @@ static long ready_now(int fd, enum poller_dir dir)
 }
 
 /* a system call that may wait all the same if somebody else was quicker */
-static long call_stoppable(struct stint *s, long nr, long a, long b, long c, long d)
+static long call_stoppable(struct stint *s, long nr, long a, long b, long c, long d, long e, long f)
 {
 	bool stoppable = !s->stream;
 	long r;
@@ -272,7 +272,7 @@ static long call_stoppable(struct stint *s, long nr, long a, long b, long c, lon
 	if (stoppable)
 		wait_begin(s, NULL, 0);
 	do
-		r = arch_syscall(nr, a, b, c, d, 0, 0);
+		r = arch_syscall(nr, a, b, c, d, e, f);
 	while (r == -EINTR);
 	if (stoppable)
 		ledger_wait_end(s);
@@ -282,6 +282,18 @@ static long call_stoppable(struct stint *s, long nr, long a, long b, long c, lon
 /* --- receiving ------------------------------------------------------------------------------------ */
 
 #define NOT_FOR_US (MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB)
+
+/*
+ * Of sockets for datagrams the kernel says only to who would wait that they have been shut down; to others, EAGAIN. No shutdown is
+ * taken back: so who would wait does not. It is asked for no sooner than an event has told of it.
+ */
+static bool is_shut(const struct transfer *t)
+{
+	struct pollfd p = { t->fd, POLLRDHUP, 0 };
+
+	return t->known && t->facts.kind == FD_SOCKET && !t->facts.nonblocking && poller_is_shut(t->fd) &&
+	       poll_now(&p, 1) > 0 && (p.revents & POLLRDHUP);
+}
 
 /* all that was asked for must come; not of a datagram. @got came just now, some of it before. */
 static bool wants_more(struct transfer *t, int flags, long got, size_t left)
@@ -302,6 +314,9 @@ static bool receive(struct transfer *t, void *buf, size_t n, int flags, struct s
 		got = is_empty(t) ? -EAGAIN :
 		                    arch_syscall(SYS_recvfrom, t->fd, (long)buf + (long)done, (long)(n - done),
 		                                 flags | MSG_DONTWAIT, (long)address, (long)len);
+		if (got == -EAGAIN && is_shut(t))
+			got = call_stoppable(t->s, SYS_recvfrom, t->fd, (long)buf, (long)n, flags, (long)address,
+			                     (long)len);
 		if (wants_more(t, flags, got, n - done)) {
 			done += (size_t)got;
 			continue;
@@ -344,6 +359,8 @@ bool park_recvmsg(struct stint *s, int fd, struct msghdr *message, int flags, ss
 
 		look(&t);
 		got = sys_raw(SYS_recvmsg, fd, message, flags | MSG_DONTWAIT, 0);
+		if (got == -EAGAIN && is_shut(&t))
+			got = call_stoppable(s, SYS_recvmsg, fd, (long)message, flags, 0, 0, 0);
 		if (got != -EAGAIN)
 			break;
 		v = wait_ready(&t);
@@ -379,6 +396,8 @@ bool park_recvmmsg(struct stint *s, int fd, struct mmsghdr *messages, unsigned n
 
 		look(&t);
 		got = sys_raw(SYS_recvmmsg, fd, messages + done, n - done, (flags & ~MSG_WAITFORONE) | MSG_DONTWAIT);
+		if (got == -EAGAIN && is_shut(&t))
+			got = call_stoppable(s, SYS_recvmmsg, fd, (long)(messages + done), n - done, flags, 0, 0);
 		for (unsigned i = done; got > 0 && i < done + (unsigned)got; i++)
 			if (messages[i].msg_hdr.msg_control)
 				enter_rights(s, &messages[i].msg_hdr);
@@ -414,7 +433,7 @@ static long read_now(struct transfer *t, const struct iovec *v, int n)
 	}
 	r = ready_now(t->fd, POLLER_IN);
 	if (r > 0)
-		r = call_stoppable(t->s, SYS_readv, t->fd, (long)v, n, 0);
+		r = call_stoppable(t->s, SYS_readv, t->fd, (long)v, n, 0, 0, 0);
 	else if (r == 0)
 		r = -EAGAIN;
 	return r;
@@ -681,9 +700,9 @@ static long put_by_write(struct transfer *t, struct output *o, void *arg)
 	if (share.iov_len > SHARE)
 		share.iov_len = SHARE;
 	if (n > 1 && size_of(v, (int)n) <= SHARE)
-		r = call_stoppable(t->s, SYS_writev, t->fd, (long)v, (long)n, 0);       /* in one piece, as a pipe promises */
+		r = call_stoppable(t->s, SYS_writev, t->fd, (long)v, (long)n, 0, 0, 0);       /* in one piece, as a pipe promises */
 	else
-		r = call_stoppable(t->s, SYS_writev, t->fd, (long)&share, 1, 0);
+		r = call_stoppable(t->s, SYS_writev, t->fd, (long)&share, 1, 0, 0, 0);
 	return r ? r : -EAGAIN;         /* a terminal that had no room after all */
 }
 
@@ -740,7 +759,7 @@ bool park_accept(struct stint *s, int fd, struct sockaddr *address, socklen_t *l
 		look(&t);
 		got = ready_now(fd, POLLER_IN);
 		if (got > 0)
-			got = call_stoppable(s, SYS_accept4, fd, (long)address, (long)len, flags);
+			got = call_stoppable(s, SYS_accept4, fd, (long)address, (long)len, flags, 0, 0);
 		else if (got == 0)
 			got = -EAGAIN;
 		if (got != -EAGAIN)

@@ -57,6 +57,22 @@ static struct link by_packets(void)
 	return by_pair(AF_UNIX, SOCK_SEQPACKET);
 }
 
+static struct link by_datagrams(void)
+{
+	return by_pair(AF_UNIX, SOCK_DGRAM);
+}
+
+/* two that do not know each other */
+static struct link by_udp(void)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int a = socket(AF_INET, SOCK_DGRAM, 0), b = socket(AF_INET, SOCK_DGRAM, 0);
+
+	CHECK_INT(bind(a, (struct sockaddr *)&at, sizeof(at)), ==, 0);
+	CHECK_INT(bind(b, (struct sockaddr *)&at, sizeof(at)), ==, 0);
+	return (struct link){ a, a, b, b };
+}
+
 static int tcp_listener(struct sockaddr_in *at)
 {
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -483,25 +499,55 @@ static void urgent(void)
 	close(l.b_in);
 }
 
+enum { BY_READ, BY_RECVFROM, BY_RECVMSG, BY_RECVMMSG, WAYS_TO_READ };
+
+struct reader {
+	int fd, way;
+};
+
 static void *reads_until_shut(void *arg)
 {
+	const struct reader *reader = arg;
+	struct sockaddr_storage from;
+	socklen_t len = sizeof(from);
 	char c;
+	struct iovec io = { &c, 1 };
+	struct mmsghdr m = { .msg_hdr = { .msg_iov = &io, .msg_iovlen = 1 } };
 
-	CHECK_INT(read((int)(intptr_t)arg, &c, 1), ==, 0);
+	switch (reader->way) {
+	case BY_READ:
+		CHECK_INT(read(reader->fd, &c, 1), ==, 0);
+		break;
+	case BY_RECVFROM:
+		CHECK_INT(recvfrom(reader->fd, &c, 1, 0, (struct sockaddr *)&from, &len), ==, 0);
+		break;
+	case BY_RECVMSG:
+		CHECK_INT(recvmsg(reader->fd, &m.msg_hdr, 0), ==, 0);
+		break;
+	default:
+		CHECK_INT(recvmmsg(reader->fd, &m, 1, 0, NULL), ==, 1);
+		CHECK_INT(m.msg_len, ==, 0);
+	}
 	return NULL;
 }
 
+/* while it waits, and the next one afterwards, at once */
 static void shut_down(void)
 {
-	struct link kinds_of[] = { by_tcp(), by_local() };
+	static struct link (*const all[])(void) = { by_tcp, by_local, by_packets, by_datagrams, by_udp };
 
-	for (int i = 0; i < 2; i++) {
-		stint_thread_t *t = thread(reads_until_shut, (void *)(intptr_t)kinds_of[i].b_in);
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		for (int way = 0; way < WAYS_TO_READ; way++) {
+			struct link l = all[i]();
+			struct reader reader = { l.b_in, way };
+			stint_thread_t *t = thread(reads_until_shut, &reader);
 
-		settle();
-		CHECK_INT(shutdown(kinds_of[i].b_in, SHUT_RD), ==, 0);
-		joined(t);
-		unlink_all(kinds_of[i]);
+			settle();
+			shutdown(l.b_in, SHUT_RD);      /* one that has no peer says so, and is shut down all the same */
+			joined(t);
+			joined(thread(reads_until_shut, &reader));
+			unlink_all(l);
+		}
 	}
 }
 
