@@ -776,21 +776,42 @@ bool park_accept(struct stint *s, int fd, struct sockaddr *address, socklen_t *l
 	return true;
 }
 
+/*
+ * What has come of a connection, by the events that told that it is decided. Over the internet a second connect() says so, and leaves the
+ * socket as a first one that waited would have: after SO_ERROR it would stay halfway, and the next one fail. It does not wait, unless
+ * somebody has taken the connection back meanwhile, so that it begins another. Where that shows, in that the socket is closed and not
+ * shut (shutdown() has that done), it is not called. Nor for other families, of which some do not know it.
+ */
+static long outcome(struct transfer *t, const struct sockaddr *address, socklen_t len, short events)
+{
+	bool internet = address->sa_family == AF_INET || address->sa_family == AF_INET6;
+	bool taken_back = internet && (events & (POLLHUP | POLLRDHUP)) == POLLHUP;
+	long r;
+
+	if (internet && !taken_back) {
+		r = call_stoppable(t->s, SYS_connect, t->fd, (long)address, len, 0, 0, 0);
+		return r == -EISCONN ? 0 : r;   /* another thread's was the second */
+	}
+	r = socket_option(t->fd, SO_ERROR);
+	if (r < 0)
+		return -EBADF;
+	return r == 0 && taken_back ? -ECONNABORTED : -r;
+}
+
 /* begun, and under way: until it is decided */
-static long await_connection(struct transfer *t)
+static long await_connection(struct transfer *t, const struct sockaddr *address, socklen_t len)
 {
 	for (;;) {
+		struct pollfd p = { t->fd, POLLOUT | POLLRDHUP, 0 };
 		enum verdict v;
 		long r;
 
 		look(t);
-		r = ready_now(t->fd, POLLER_OUT);
-		if (r < 0)
-			return r;
-		if (r > 0) {
-			r = socket_option(t->fd, SO_ERROR);
-			return r < 0 ? -EBADF : -r;
-		}
+		r = poll_now(&p, 1);
+		if (r < 0 || (p.revents & POLLNVAL))
+			return r < 0 ? r : -EBADF;
+		if (r > 0)
+			return outcome(t, address, len, p.revents);
 		v = wait_ready(t);
 		if (v == FAIL)
 			return -EINPROGRESS;
@@ -828,7 +849,7 @@ bool park_connect(struct stint *s, int fd, const struct sockaddr *address, sockl
 		park_again(s, &t.again, &(struct until){ CLOCK_MONOTONIC, NEVER_NS }, caller);
 	}
 	if (got == -EINPROGRESS || got == -EALREADY)
-		got = await_connection(&t);
+		got = await_connection(&t, address, len);
 	*r = (int)end(&t, got);
 	return true;
 }

@@ -417,17 +417,64 @@ static void serve(struct server *server)
 	close(server->fd);
 }
 
+/* a socket that was refused may try again, and be let in */
 static void *is_refused(void *arg)
 {
-	struct sockaddr_in at;
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr *to = (struct sockaddr *)&at;
+	int listener = socket(AF_INET, SOCK_STREAM, 0), fd = socket(AF_INET, SOCK_STREAM, 0);
+	socklen_t len = sizeof(at);
 
 	(void)arg;
-	close(tcp_listener(&at));
-	CHECK_INT(connect(fd, (struct sockaddr *)&at, sizeof(at)), ==, -1);
-	CHECK_INT(errno, ==, ECONNREFUSED);
+	CHECK_INT(bind(listener, to, len), ==, 0);
+	CHECK_INT(getsockname(listener, to, &len), ==, 0);
+	for (int i = 0; i < 3; i++) {
+		CHECK_INT(connect(fd, to, len), ==, -1);
+		CHECK_INT(errno, ==, ECONNREFUSED);
+	}
+	CHECK_INT(listen(listener, 1), ==, 0);
+	CHECK_INT(connect(fd, to, len), ==, 0);
+	CHECK_INT(connect(fd, to, len), ==, -1);
+	CHECK_INT(errno, ==, EISCONN);
 	close(fd);
+	close(listener);
 	return NULL;
+}
+
+struct attempt {
+	int fd;
+	struct sockaddr_in at;
+};
+
+static void *is_shut_down(void *arg)
+{
+	struct attempt *a = arg;
+
+	CHECK_INT(connect(a->fd, (struct sockaddr *)&a->at, sizeof(a->at)), ==, -1);
+	CHECK_INT(errno, ==, ECONNRESET);
+	return NULL;
+}
+
+/* one that is not let in is told by a shutdown() to give up; and does not begin another connection */
+static void given_up(void)
+{
+	struct attempt a = { .fd = socket(AF_INET, SOCK_STREAM, 0) };
+	int listener = tcp_listener(&a.at), before[8];
+	stint_thread_t *t;
+
+	CHECK_INT(listen(listener, 1), ==, 0);
+	for (int i = 0; i < 8; i++) {
+		before[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		connect(before[i], (struct sockaddr *)&a.at, sizeof(a.at));
+	}
+	t = thread(is_shut_down, &a);
+	settle();
+	CHECK_INT(shutdown(a.fd, SHUT_RDWR), ==, 0);
+	joined(t);
+	for (int i = 0; i < 8; i++)
+		close(before[i]);
+	close(a.fd);
+	close(listener);
 }
 
 static void connections(void)
@@ -444,6 +491,7 @@ static void connections(void)
 	CHECK_INT(listen(local.fd, 2), ==, 0);          /* so that some have to wait to be let in */
 	serve(&local);
 	joined(thread(is_refused, NULL));
+	given_up();
 }
 
 /* --- ends that come with the data, or in place of it ---------------------------------------------- */
