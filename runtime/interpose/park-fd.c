@@ -6,9 +6,10 @@
  *
  *      socket          MSG_DONTWAIT; for read() and write(), too, which are the same there
  *      pipe            RWF_NOWAIT, where the kernel knows that for pipes
- *      others          poll() with no time before it (terminals, eventfd and the like; accept()). Who comes in between and takes
- *                      what there was has us wait in the kernel: at the system call instruction, where a tick can stop the
- *                      thread (wait_begin()), so that the worker is not lost for longer than a turn.
+ *      others          poll() with no time before it (FIFOs, terminals, eventfd and the like; accept()). Who comes in between and
+ *                      takes what there was has us wait in the kernel: at the system call instruction, where a tick can stop the
+ *                      thread (wait_begin()), so that the worker is not lost for longer than a turn. What the program has made
+ *                      non-blocking is read without asking.
  *      files           not at all: they do not wait for anybody. The real function is called.
  *
  * A blocking write() returns when all is written; so does ours, unless an error or the socket's own timeout comes in between:
@@ -25,11 +26,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "../ledger.h"
@@ -129,13 +132,27 @@ static void learn_socket(int fd, struct fd_facts *f)
 	f->timeout[POLLER_OUT] = timeout_of(fd, SO_SNDTIMEO);
 }
 
-static int kind_of(const struct stat *st)
+/* Pipes without a name are all on one device, which is remembered once one has been seen. */
+static bool has_name(int fd, const struct stat *st)
+{
+	static dev_t nameless;
+	struct statfs fs;
+
+	if (st->st_dev == __atomic_load_n(&nameless, __ATOMIC_RELAXED))
+		return false;
+	if (sys_raw(SYS_fstatfs, fd, &fs, 0, 0) || fs.f_type != PIPEFS_MAGIC)
+		return true;
+	__atomic_store_n(&nameless, st->st_dev, __ATOMIC_RELAXED);
+	return false;
+}
+
+static int kind_of(int fd, const struct stat *st)
 {
 	switch (st->st_mode & S_IFMT) {
 	case S_IFSOCK:
 		return FD_SOCKET;
 	case S_IFIFO:
-		return FD_PIPE;
+		return has_name(fd, st) ? FD_FIFO : FD_PIPE;
 	case S_IFREG:
 	case S_IFDIR:
 	case S_IFBLK:
@@ -161,7 +178,7 @@ static long learn(struct transfer *t)
 		return -EBADF;
 	if (sys_raw(SYS_fstat, t->fd, &st, 0, 0))
 		return -EBADF;
-	f.kind = kind_of(&st);
+	f.kind = kind_of(t->fd, &st);
 	f.nonblocking = flags & O_NONBLOCK;
 	if (f.kind == FD_SOCKET)
 		learn_socket(t->fd, &f);
@@ -261,6 +278,17 @@ static long ready_now(int fd, enum poller_dir dir)
 	long r = poll_now(&p, 1);
 
 	return r > 0 && (p.revents & POLLNVAL) ? -EBADF : r;
+}
+
+/*
+ * A FIFO that nobody has opened for writing yet is at its end, and poll() does not say so. What can be stored nowhere is not taken
+ * out: this only says whether there is something, will be something, or nothing (0). At an end for writing nothing comes of it, either.
+ */
+static bool has_no_writer(const struct transfer *t)
+{
+	struct iovec nowhere = { (void *)1, 1 };
+
+	return t->facts.kind == FD_FIFO && sys_raw(SYS_vmsplice, t->fd, &nowhere, 1, SPLICE_F_NONBLOCK) == 0;
 }
 
 /* a system call that may wait all the same if somebody else was quicker */
@@ -431,12 +459,10 @@ static long read_now(struct transfer *t, const struct iovec *v, int n)
 			return r;
 		__atomic_store_n(&pipes_nowait, false, __ATOMIC_RELAXED);
 	}
-	r = ready_now(t->fd, POLLER_IN);
+	r = t->facts.nonblocking ? 1 : ready_now(t->fd, POLLER_IN);
 	if (r > 0)
-		r = call_stoppable(t->s, SYS_readv, t->fd, (long)v, n, 0, 0, 0);
-	else if (r == 0)
-		r = -EAGAIN;
-	return r;
+		return call_stoppable(t->s, SYS_readv, t->fd, (long)v, n, 0, 0, 0);
+	return r || has_no_writer(t) ? r : -EAGAIN;
 }
 
 static bool read_other(struct transfer *t, const struct iovec *v, int n, size_t size, ssize_t *r)
@@ -862,7 +888,7 @@ void park_until_ready(struct stint *s, int fd, enum poller_dir dir, const void *
 	if (!learn(&t) && t.facts.kind != FD_FILE && !t.facts.nonblocking) {
 		do
 			look(&t);
-		while (ready_now(fd, dir) == 0 && wait_ready(&t) == TRY);
+		while (ready_now(fd, dir) == 0 && !(dir == POLLER_IN && has_no_writer(&t)) && wait_ready(&t) == TRY);
 	}
 	park_end(s, caller);
 }

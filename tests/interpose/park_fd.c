@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -1154,6 +1155,102 @@ static void others(void)
 	unlink_all(l);
 }
 
+static void *writes_late(void *arg)
+{
+	int fd = open(arg, O_WRONLY);
+
+	sleep_ns(1000000);
+	CHECK_INT(write(fd, "l", 1), ==, 1);
+	close(fd);
+	return NULL;
+}
+
+/* a FIFO is at its end before anybody has opened it for writing, and after the last has closed it */
+static void *reads_fifo(void *arg)
+{
+	int fd = open(arg, O_RDONLY | O_NONBLOCK), out[2], other;
+	char c;
+
+	CHECK_INT(pipe(out), ==, 0);
+	CHECK_INT(read(fd, &c, 1), ==, 0);
+	CHECK_INT(fcntl(fd, F_SETFL, 0), ==, 0);
+	CHECK_INT(read(fd, &c, 1), ==, 0);
+	CHECK_INT(splice(fd, NULL, out[1], NULL, 1, 0), ==, 0);
+	other = open(arg, O_WRONLY);
+	CHECK_INT(fcntl(fd, F_SETFL, O_NONBLOCK), ==, 0);
+	CHECK_INT(read(fd, &c, 1), ==, -1);
+	CHECK_INT(errno, ==, EAGAIN);
+	CHECK_INT(fcntl(fd, F_SETFL, 0), ==, 0);
+	CHECK_INT(write(other, "f", 1), ==, 1);
+	close(other);
+	CHECK_INT(stint_go(writes_late, arg), ==, 0);
+	CHECK_INT(read(fd, &c, 1), ==, 1);
+	CHECK_INT(c, ==, 'f');
+	while (!read(fd, &c, 1))                /* until it has been opened again */
+		sleep_ns(100000);
+	CHECK_INT(c, ==, 'l');
+	CHECK_INT(read(fd, &c, 1), ==, 0);
+	close(fd);
+	close(out[0]);
+	close(out[1]);
+	return NULL;
+}
+
+static void *writes_both_ways(void *arg)
+{
+	int fd = open(arg, O_RDWR);
+	char c;
+
+	CHECK_INT(write(fd, "w", 1), ==, 1);
+	CHECK_INT(read(fd, &c, 1), ==, 1);
+	CHECK_INT(c, ==, 'w');
+	close(fd);
+	return NULL;
+}
+
+/* system calls that write, of all threads; -1: not counted here */
+static long writes_so_far(void)
+{
+	FILE *f = fopen("/proc/self/io", "r");
+	char line[64];
+	long n = -1;
+
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "syscw: %ld", &n);
+	if (f)
+		fclose(f);
+	return n;
+}
+
+/* what the kernel cannot do with a FIFO it is still asked to do with a pipe: to take as much as there is room for, at once */
+static void pipes_after_fifo(void)
+{
+	struct link l = by_pipes();
+	struct player p = { l.b_in, l.a_out, PLAIN };
+	long before;
+
+	if (fcntl(l.a_out, F_SETPIPE_SZ, BIG) == BIG) {
+		before = writes_so_far();
+		joined(thread(writes_big, &p));
+		CHECK_INT(writes_so_far() - before, <, BIG / 4096 / 2);
+	}
+	unlink_all(l);
+}
+
+static void fifos(void)
+{
+	char directory[] = "/tmp/stint-park-XXXXXX", path[64];
+
+	CHECK(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/fifo", directory);
+	CHECK_INT(mkfifo(path, 0600), ==, 0);
+	joined(thread(reads_fifo, path));
+	joined(thread(writes_both_ways, path));
+	pipes_after_fifo();
+	unlink(path);
+	rmdir(directory);
+}
+
 int main(void)
 {
 	struct rng r;
@@ -1189,6 +1286,7 @@ int main(void)
 		one_of_many(&r);
 		puts("others");
 		others();
+		fifos();
 		while (stint_stop())            /* those that were let go */
 			sleep_ns(1000000);
 	}
