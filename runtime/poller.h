@@ -39,7 +39,7 @@ unsigned poller_seen(int fd, enum poller_dir dir);
  * What the wrappers have found out about a descriptor. It is forgotten when the number is closed, and taken for old once
  * somebody has changed the modes of any descriptor, since a descriptor may have several numbers.
  */
-enum fd_kind { FD_UNKNOWN, FD_FILE, FD_OTHER, FD_PIPE, FD_FIFO, FD_SOCKET, FD_STREAM };
+enum fd_kind { FD_UNKNOWN, FD_FILE, FD_OTHER, FD_TERMINAL, FD_PIPE, FD_FIFO, FD_SOCKET, FD_STREAM };
 struct fd_facts {
 	int kind;                       /* enum fd_kind; FIFO: a pipe with a name; STREAM: a socket over which bytes come in order */
 	bool nonblocking;

@@ -30,9 +30,11 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "../ledger.h"
@@ -55,6 +57,7 @@ struct transfer {
 	enum poller_dir dir;
 	bool known;                     /* facts are */
 	bool timed;                     /* deadline is set */
+	bool over;                      /* and has passed */
 	unsigned seen;
 	struct fd_facts facts;
 	uint64_t ticket;
@@ -69,7 +72,7 @@ static void begin(struct transfer *t, struct stint *s, int fd, enum poller_dir d
 	t->caller = caller;
 	t->fd = fd;
 	t->dir = dir;
-	t->timed = false;
+	t->timed = t->over = false;
 	t->again.pause = 0;
 	t->known = poller_facts(fd, &t->facts, &t->ticket);
 }
@@ -146,6 +149,26 @@ static bool has_name(int fd, const struct stat *st)
 	return false;
 }
 
+/* how long a read from a terminal waits for the first byte, cycles; NEVER; false: it is none. libc's termios begins as the kernel's. */
+static bool terminal_waits(int fd, uint64_t *span)
+{
+	struct termios t;
+
+	if (sys_raw(SYS_ioctl, fd, TCGETS, &t, 0))
+		return false;
+	*span = (t.c_lflag & ICANON) || t.c_cc[VMIN] ? NEVER : clock_cycles(t.c_cc[VTIME] * (NSEC / 10));
+	return true;
+}
+
+static int device_kind(int fd, const struct stat *st)
+{
+	uint64_t span;
+
+	if (major(st->st_rdev) == MAJOR_MEM)
+		return FD_FILE;
+	return terminal_waits(fd, &span) ? FD_TERMINAL : FD_OTHER;
+}
+
 static int kind_of(int fd, const struct stat *st)
 {
 	switch (st->st_mode & S_IFMT) {
@@ -158,7 +181,7 @@ static int kind_of(int fd, const struct stat *st)
 	case S_IFBLK:
 		return FD_FILE;
 	case S_IFCHR:
-		return major(st->st_rdev) == MAJOR_MEM ? FD_FILE : FD_OTHER;
+		return device_kind(fd, st);
 	default:
 		return FD_OTHER;        /* eventfd and the like have no type */
 	}
@@ -243,8 +266,10 @@ static enum verdict wait_ready(struct transfer *t)
 	err = poller_wait(t->s, t->fd, t->dir, t->seen, until);
 	if (!err)
 		return TRY;
-	if (err == ETIMEDOUT)
-		return until == t->deadline ? FAIL : TRY;
+	if (err == ETIMEDOUT) {
+		t->over = until == t->deadline;
+		return t->over ? FAIL : TRY;
+	}
 	if (err != EINTR)
 		return BLOCK;
 	if (unlikely(t->s->stream))
@@ -449,6 +474,17 @@ bool park_recvmmsg(struct stint *s, int fd, struct mmsghdr *messages, unsigned n
 /* cleared where the kernel says that it does not know how for pipes */
 static bool pipes_nowait = true;
 
+/*
+ * There is nothing. Of a terminal, VMIN and VTIME may say that a read does not wait, or not for long; for which poll() has no word. They
+ * are changed past us, by tcsetattr(), so they are asked for in each read, once.
+ */
+static bool may_wait(struct transfer *t)
+{
+	uint64_t *span = &t->facts.timeout[POLLER_IN];
+
+	return t->facts.kind != FD_TERMINAL || t->timed || !terminal_waits(t->fd, span) || *span;
+}
+
 static long read_now(struct transfer *t, const struct iovec *v, int n)
 {
 	long r;
@@ -460,7 +496,7 @@ static long read_now(struct transfer *t, const struct iovec *v, int n)
 		__atomic_store_n(&pipes_nowait, false, __ATOMIC_RELAXED);
 	}
 	r = t->facts.nonblocking ? 1 : ready_now(t->fd, POLLER_IN);
-	if (r > 0)
+	if (r > 0 || (r == 0 && !may_wait(t)))
 		return call_stoppable(t->s, SYS_readv, t->fd, (long)v, n, 0, 0, 0);
 	return r || has_no_writer(t) ? r : -EAGAIN;
 }
@@ -477,10 +513,12 @@ static bool read_other(struct transfer *t, const struct iovec *v, int n, size_t 
 		if (got != -EAGAIN)
 			break;
 		verdict = wait_ready(t);
-		if (verdict == FAIL)
-			break;
 		if (verdict == BLOCK)
 			return give_up(t);
+		if (verdict == FAIL) {
+			got = t->over ? 0 : got;        /* a terminal's time: no error */
+			break;
+		}
 	}
 	note_emptied(t, got, size);
 	*r = end(t, got);

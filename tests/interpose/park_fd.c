@@ -647,6 +647,82 @@ static void modes(void)
 	unlink_all(l);
 }
 
+static void set_waits(int fd, int least, int tenths)
+{
+	struct termios t;
+
+	CHECK_INT(tcgetattr(fd, &t), ==, 0);
+	t.c_cc[VMIN] = (cc_t)least;
+	t.c_cc[VTIME] = (cc_t)tenths;
+	CHECK_INT(tcsetattr(fd, TCSANOW, &t), ==, 0);
+}
+
+static void *polls_keyboard(void *arg)
+{
+	struct link *l = arg;
+	FILE *f = fdopen(dup(l->b_in), "r");
+	char c[8];
+
+	set_waits(l->b_in, 0, 0);
+	CHECK_INT(read(l->b_in, c, 8), ==, 0);
+	CHECK_INT(fgetc(f), ==, EOF);
+	CHECK(feof(f));
+	CHECK_INT(write(l->a_out, "key", 3), ==, 3);
+	while (poll(&(struct pollfd){ l->b_in, POLLIN, 0 }, 1, -1) != 1)
+		continue;
+	CHECK_INT(read(l->b_in, c, 8), ==, 3);
+	CHECK_INT(read(l->b_in, c, 8), ==, 0);
+	CHECK_INT(fcntl(l->b_in, F_SETFL, O_NONBLOCK), ==, 0);
+	CHECK_INT(read(l->b_in, c, 8), ==, 0);
+	set_waits(l->b_in, 0, 1);
+	CHECK_INT(read(l->b_in, c, 8), ==, -1);
+	CHECK_INT(errno, ==, EAGAIN);
+	CHECK_INT(fcntl(l->b_in, F_SETFL, 0), ==, 0);
+	fclose(f);
+	return NULL;
+}
+
+static void *waits_for_key(void *arg)
+{
+	struct link *l = arg;
+	int64_t before = now_ns();
+	char c[8];
+
+	set_waits(l->b_in, 0, 1);
+	CHECK_INT(read(l->b_in, c, 8), ==, 0);
+	CHECK_INT(now_ns() - before, >=, 100000000);
+	set_waits(l->b_in, 0, 255);
+	about_to_wait();
+	CHECK_INT(read(l->b_in, c, 8), ==, 1);
+	waited();
+	set_waits(l->b_in, 1, 0);
+	about_to_wait();
+	CHECK_INT(read(l->b_in, c, 8), ==, 1);
+	waited();
+	return NULL;
+}
+
+static void *presses_keys(void *arg)
+{
+	struct link *l = arg;
+
+	for (int i = 0; i < 2; i++) {
+		after_it_waits();
+		CHECK_INT(write(l->a_out, "k", 1), ==, 1);
+	}
+	return NULL;
+}
+
+/* terminals of which a read waits for nothing, or for so long */
+static void keyboards(void)
+{
+	struct link l = by_terminal();
+
+	joined(thread(polls_keyboard, &l));
+	together(waits_for_key, presses_keys, &l, &l);
+	unlink_all(l);
+}
+
 /* --- descriptors that go away under who waits for them ------------------------------------------- */
 
 static void *finds_it_closed(void *arg)
@@ -1273,6 +1349,7 @@ int main(void)
 		shut_down();
 		puts("modes");
 		modes();
+		keyboards();
 		puts("gone");
 		gone();
 		reused();
