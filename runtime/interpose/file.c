@@ -285,7 +285,16 @@ CONNECTS(rexec_af, (char **host, int port, const char *user, const char *passwor
 
 OPENS_PAIR(pipe, (int fds[2]), (fds))
 OPENS_PAIR(__pipe, (int fds[2]), (fds))
-OPENS_PAIR(pipe2, (int fds[2], int flags), (fds, flags))
+
+static int enter_pipe(struct stint *s, int r, const int *fds, int flags)
+{
+	if (flags & O_DIRECT)
+		park_packets();
+	return enter_pair(s, r, fds);
+}
+
+DEFERRED(, int, pipe2, (int fds[2], int flags), enter_pipe(NULL, REAL(pipe2)(fds, flags), fds, flags),
+         enter_pipe(s_, REAL(pipe2)(fds, flags), fds, flags))
 
 WRAPPER int openpty(int *master, int *slave, char *name, const struct termios *term, const struct winsize *size)
 {
@@ -385,6 +394,8 @@ static int control(int (*real)(int, int, ...), struct stint *s, int fd, int comm
 	preempt_disable(s);
 	if (waits)
 		wait_begin(s, NULL, 0);
+	if (command == F_SETFL)
+		park_flags_set(fd, (long)arg);
 	r = real(fd, command, arg);
 	if (waits)
 		ledger_wait_end(s);
@@ -398,8 +409,10 @@ static int control(int (*real)(int, int, ...), struct stint *s, int fd, int comm
 
 static int set_flags(int (*real)(int, int, ...), int fd, void *arg)
 {
-	int r = real(fd, F_SETFL, arg);
+	int r;
 
+	park_flags_set(fd, (long)arg);
+	r = real(fd, F_SETFL, arg);
 	poller_modes_changed();
 	return r;
 }

@@ -206,7 +206,7 @@ static long learn(struct transfer *t)
 	if (f.kind == FD_SOCKET)
 		learn_socket(t->fd, &f);
 	else
-		f.dries = f.kind == FD_PIPE && !(flags & O_DIRECT);
+		f.dries = f.kind == FD_PIPE && !(flags & O_DIRECT);     /* see note_emptied() */
 	poller_learn(t->fd, &f, t->ticket);
 	t->facts = f;
 	t->known = true;
@@ -290,9 +290,31 @@ static bool is_empty(const struct transfer *t)
 	return t->known && t->facts.dries && !t->facts.nonblocking && poller_is_empty(t->fd, t->seen);
 }
 
+/*
+ * A pipe into which somebody writes packets (O_DIRECT) gives one at each read, and is not empty then. The flag is that of the end for
+ * writing, which may be another descriptor than the one that is read, or have been closed since. So once any pipe of the process has it,
+ * none is taken for empty. Set before the first packet is written, and read after what may have been one.
+ */
+static bool packets;
+
+void park_packets(void)
+{
+	__atomic_store_n(&packets, true, __ATOMIC_RELEASE);
+}
+
+void park_flags_set(int fd, long flags)
+{
+	struct stat st;
+
+	if (unlikely(flags & O_DIRECT) && !sys_raw(SYS_fstat, fd, &st, 0, 0) && S_ISFIFO(st.st_mode))
+		park_packets();
+}
+
 static void note_emptied(const struct transfer *t, long got, size_t wanted)
 {
-	if (got > 0 && (size_t)got < wanted && t->known && t->facts.dries)
+	if (got <= 0 || (size_t)got >= wanted || !t->known || !t->facts.dries)
+		return;
+	if (t->facts.kind != FD_PIPE || !__atomic_load_n(&packets, __ATOMIC_ACQUIRE))
 		poller_emptied(t->fd, t->seen);
 }
 

@@ -40,6 +40,7 @@
 #include "../poller.h"
 #include "../sys.h"
 #include "own.h"
+#include "parks.h"
 
 /* newer than the headers that this may be compiled with */
 #ifndef SYS_memfd_secret
@@ -175,6 +176,8 @@ static long by_number(struct stint *s, long nr, long a, long b, long c, long d, 
 	case SYS_close_range:
 		return own_close_range((unsigned)a, (unsigned)b, (int)c);
 	case SYS_fcntl:
+		park_flags_set((int)a, c);
+		/* fallthrough */
 	case SYS_ioctl:
 	case SYS_setsockopt:
 		r = REAL(syscall)(nr, a, b, c, d, e, 0);
@@ -183,8 +186,11 @@ static long by_number(struct stint *s, long nr, long a, long b, long c, long d, 
 	case SYS_dup2:
 	case SYS_dup3:
 		return duplicate(s, nr, a, b, c);
-	case SYS_pipe:
 	case SYS_pipe2:
+		if (b & O_DIRECT)
+			park_packets();
+		/* fallthrough */
+	case SYS_pipe:
 	case SYS_socketpair:
 		return make_pair(s, nr, a, b, c, d);
 	default:

@@ -17,6 +17,7 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -527,6 +528,60 @@ static void ends(void)
 			close(l.a_in);
 			close(l.b_out);
 		}
+	}
+}
+
+/* the writing end alone is for packets, because the other is no more or since it was made so while somebody waits at the other */
+static void write_packets(int how)
+{
+	struct link l = by_pipes();
+	stint_thread_t *t;
+	int left;
+
+	if (how < 2) {
+		close(l.b_in);
+		close(l.a_out);
+		CHECK_INT(how ? pipe2(go, O_DIRECT) : (int)syscall(SYS_pipe2, go, O_DIRECT), ==, 0);
+		l.b_in = go[0];
+		l.a_out = go[1];
+		CHECK_INT(fcntl(l.b_in, F_SETFL, 0), ==, 0);
+	}
+	t = thread(reads_to_the_end, (void *)(intptr_t)l.b_in);
+	settle();
+	if (how == 2)
+		CHECK_INT(fcntl(l.a_out, F_SETFL, O_DIRECT), ==, 0);
+	else if (how == 3)
+		CHECK_INT((int)syscall(SYS_fcntl, l.a_out, F_SETFL, O_DIRECT), ==, 0);
+	for (int i = 0; i < 3; i++) {
+		CHECK_INT(write(l.a_out, "abc", 3), ==, 3);
+		CHECK_INT(write(l.a_out, "defg", 4), ==, 4);
+		settle();
+	}
+	do {                                    /* it takes all, not only when the end comes */
+		sleep_ns(100000);
+		CHECK_INT(ioctl(l.b_in, FIONREAD, &left), ==, 0);
+	} while (left);
+	close(l.a_out);
+	CHECK_INT((long)joined(t), ==, 21);
+	close(l.a_in);
+	close(l.b_in);
+	close(l.b_out);
+}
+
+/* a read that gives one packet leaves the next one there; each in a process that has not had any before */
+static void packet_pipes(void)
+{
+	for (int how = 0; how < 4; how++) {
+		pid_t child = fork();
+		int status;
+
+		if (!child) {
+			park_start(1);
+			write_packets(how);
+			exit(0);
+		}
+		CHECK_INT(waitpid(child, &status, 0), ==, child);
+		CHECK_INT(status, ==, 0);
 	}
 }
 
@@ -1333,6 +1388,7 @@ int main(void)
 
 	test_watchdog();
 	rng_seed(&r, test_seed());
+	packet_pipes();
 	for (size_t i = 0; i < sizeof(park_workers) / sizeof(park_workers[0]); i++) {
 		printf("%u workers\n", park_workers[i]);
 		park_start(park_workers[i]);
