@@ -44,12 +44,13 @@ struct fd_facts {
 	int kind;                       /* enum fd_kind; FIFO: a pipe with a name; STREAM: a socket over which bytes come in order */
 	bool nonblocking;
 	bool dries;                     /* a read that gives less than was asked for has taken all there was */
+	int least;                      /* SO_RCVLOWAT of a stream; 0: not asked for */
 	uint64_t timeout[2];            /* of a socket, cycles by enum poller_dir; NEVER */
 };
 /* false: not known. @ticket: for poller_learn(), and says what it is then about */
 bool poller_facts(int fd, struct fd_facts *facts, uint64_t *ticket);
 void poller_learn(int fd, const struct fd_facts *facts, uint64_t ticket);
-void poller_modes_changed(void);        /* O_NONBLOCK, SO_RCVTIMEO, SO_SNDTIMEO of some descriptor */
+void poller_modes_changed(void);        /* O_NONBLOCK, SO_RCVTIMEO and the like of some descriptor */
 
 void poller_emptied(int fd, unsigned seen);             /* by one who has seen @seen for POLLER_IN, and it was a stream */
 bool poller_is_empty(int fd, unsigned seen);

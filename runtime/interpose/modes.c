@@ -20,14 +20,16 @@
 static bool changes(int level, int option)
 {
 	return level == SOL_SOCKET ? option == SO_RCVTIMEO || option == SO_SNDTIMEO || option == SO_RCVTIMEO_NEW ||
-	                                     option == SO_SNDTIMEO_NEW :
+	                                     option == SO_SNDTIMEO_NEW || option == SO_RCVLOWAT :
 	                             level == IPPROTO_TCP && option == TCP_ULP;
 }
 
 WRAPPER int setsockopt(int fd, int level, int option, const void *value, socklen_t len)
 {
-	int r = REAL(setsockopt)(fd, level, option, value, len);
+	int r;
 
+	park_option_set(level, option);
+	r = REAL(setsockopt)(fd, level, option, value, len);
 	if (unlikely(changes(level, option)))
 		poller_modes_changed();
 	return r;

@@ -126,11 +126,27 @@ static bool is_plain_tcp(int fd)
 	       !(arch_syscall(SYS_getsockopt, fd, IPPROTO_TCP, TCP_ULP, (long)protocol, (long)&len, 0) == 0 && len && protocol[0]);
 }
 
+/* SO_RCVLOWAT has been set on some socket of this process. Until then nobody asks for it. */
+static bool least_is_set;
+
+void park_option_set(int level, int option)
+{
+	if (unlikely(level == SOL_SOCKET && option == SO_RCVLOWAT))
+		__atomic_store_n(&least_is_set, true, __ATOMIC_RELAXED);        /* poller_modes_changed() follows */
+}
+
+static bool may_have_least(void)
+{
+	return unlikely(__atomic_load_n(&least_is_set, __ATOMIC_RELAXED));
+}
+
 /* A local stream may stop where descriptors lie in it, and have more; so may streams with boundaries (SCTP). */
 static void learn_socket(int fd, struct fd_facts *f)
 {
 	f->kind = socket_option(fd, SO_TYPE) == SOCK_STREAM ? FD_STREAM : FD_SOCKET;
 	f->dries = f->kind == FD_STREAM && is_plain_tcp(fd);
+	if (f->kind == FD_STREAM && may_have_least())
+		f->least = socket_option(fd, SO_RCVLOWAT);
 	f->timeout[POLLER_IN] = timeout_of(fd, SO_RCVTIMEO);
 	f->timeout[POLLER_OUT] = timeout_of(fd, SO_SNDTIMEO);
 }
@@ -370,10 +386,16 @@ static bool is_shut(const struct transfer *t)
 	       poll_now(&p, 1) > 0 && (p.revents & POLLRDHUP);
 }
 
-/* all that was asked for must come; not of a datagram. @got came just now, some of it before. */
-static bool wants_more(struct transfer *t, int flags, long got, size_t left)
+/* All that was asked for must come (MSG_WAITALL), or some of it (SO_RCVLOWAT); not of a datagram. @got came just now, @done before. */
+static bool wants_more(struct transfer *t, int flags, long got, size_t done, size_t n)
 {
-	return (flags & MSG_WAITALL) && got > 0 && (size_t)got < left && !learn(t) && t->facts.kind == FD_STREAM;
+	bool all = flags & MSG_WAITALL;
+
+	if (got <= 0 || (size_t)got >= n - done || !(all || may_have_least()) || (flags & MSG_PEEK))
+		return false;
+	if (learn(t) || t->facts.kind != FD_STREAM)
+		return false;
+	return all || (t->facts.least > 0 && done + (size_t)got < (size_t)t->facts.least);
 }
 
 static bool receive(struct transfer *t, void *buf, size_t n, int flags, struct sockaddr *address, socklen_t *len,
@@ -392,7 +414,7 @@ static bool receive(struct transfer *t, void *buf, size_t n, int flags, struct s
 		if (got == -EAGAIN && is_shut(t))
 			got = call_stoppable(t->s, SYS_recvfrom, t->fd, (long)buf, (long)n, flags, (long)address,
 			                     (long)len);
-		if (wants_more(t, flags, got, n - done)) {
+		if (wants_more(t, flags, got, done, n)) {
 			done += (size_t)got;
 			continue;
 		}
@@ -565,7 +587,7 @@ bool park_read(struct stint *s, int fd, void *buf, size_t n, ssize_t *r, const v
 	if (!n)
 		return false;
 	begin(&t, s, fd, POLLER_IN, caller);
-	if (!t.known && try_as_socket(&t, buf, n, &got)) {
+	if (!t.known && !may_have_least() && try_as_socket(&t, buf, n, &got)) {
 		*r = end(&t, got);
 		return true;
 	}

@@ -98,6 +98,7 @@ bool park_accept(struct stint *s, int fd, struct sockaddr *address, socklen_t *l
 bool park_connect(struct stint *s, int fd, const struct sockaddr *address, socklen_t len, int *r, const void *caller);
 void park_packets(void);                        /* from now on some pipe may be for packets (O_DIRECT) */
 void park_flags_set(int fd, long flags);        /* before F_SETFL: the same, if it makes a pipe so */
+void park_option_set(int level, int option);    /* before setsockopt(): whether sockets have to be asked for SO_RCVLOWAT now */
 /* before a function that transfers between two descriptors: until both may be ready; at once if that cannot be told */
 void park_until_ready(struct stint *s, int fd, enum poller_dir dir, const void *caller);
 

@@ -176,10 +176,12 @@ static long by_number(struct stint *s, long nr, long a, long b, long c, long d, 
 	case SYS_close_range:
 		return own_close_range((unsigned)a, (unsigned)b, (int)c);
 	case SYS_fcntl:
-		park_flags_set((int)a, c);
-		/* fallthrough */
 	case SYS_ioctl:
 	case SYS_setsockopt:
+		if (nr == SYS_fcntl)
+			park_flags_set((int)a, c);
+		if (nr == SYS_setsockopt)
+			park_option_set((int)b, (int)c);
 		r = REAL(syscall)(nr, a, b, c, d, e, 0);
 		poller_modes_changed();
 		return r;

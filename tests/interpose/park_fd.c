@@ -702,6 +702,54 @@ static void modes(void)
 	unlink_all(l);
 }
 
+/* for so many bytes a read waits, unless it asks for fewer or no more come */
+static void *reads_no_less(void *arg)
+{
+	const struct reader *reader = arg;
+	char c[20];
+
+	about_to_wait();
+	if (reader->way == BY_READ)
+		CHECK_INT(read(reader->fd, c, sizeof(c)), ==, 9);
+	else
+		CHECK_INT(recv(reader->fd, c, sizeof(c), 0), ==, 9);
+	waited();
+	CHECK_INT(memcmp(c, "abcdefghi", 9), ==, 0);
+	CHECK_INT(write(go[1], "m", 1), ==, 1);
+	CHECK_INT(recv(reader->fd, c, 2, 0), ==, 2);
+	CHECK_INT(read(reader->fd, c, 1), ==, 1);
+	CHECK_INT(recv(reader->fd, c, sizeof(c), 0), ==, 2);
+	CHECK_INT(recv(reader->fd, c, sizeof(c), 0), ==, 0);
+	return NULL;
+}
+
+static void *writes_rest(void *arg)
+{
+	int fd = *(int *)arg;
+	char c;
+
+	after_it_waits();
+	CHECK_INT(write(fd, "defghi", 6), ==, 6);
+	CHECK_INT(read(go[0], &c, 1), ==, 1);
+	CHECK_INT(write(fd, "jklmn", 5), ==, 5);
+	CHECK_INT(shutdown(fd, SHUT_WR), ==, 0);
+	return NULL;
+}
+
+static void at_least(void)
+{
+	for (int i = 0; i < 4; i++) {
+		struct link l = i % 2 ? by_tcp() : by_local();
+		struct reader reader = { l.b_in, i / 2 };
+		int least = 6;
+
+		CHECK_INT(setsockopt(l.b_in, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof(least)), ==, 0);
+		CHECK_INT(write(l.a_out, "abc", 3), ==, 3);
+		together(reads_no_less, writes_rest, &reader, &l.a_out);
+		unlink_all(l);
+	}
+}
+
 static void set_waits(int fd, int least, int tenths)
 {
 	struct termios t;
@@ -1405,6 +1453,7 @@ int main(void)
 		shut_down();
 		puts("modes");
 		modes();
+		at_least();
 		keyboards();
 		puts("gone");
 		gone();
