@@ -21,7 +21,8 @@
 
 #define FIRST_SIZE  (offsetof(struct stint_policy, balance) + sizeof(void *))   /* of the first version */
 #define LARGEST_RQ  ((size_t)1 << 30)
-#define KNOWN_FLAGS (STINT_POLICY_TIMED | STINT_POLICY_EAGER | STINT_POLICY_FEW | STINT_POLICY_EVEN | STINT_POLICY_WEIGHTS | STINT_POLICY_PRIORITY)
+#define KNOWN_FLAGS (STINT_POLICY_TIMED | STINT_POLICY_EAGER | STINT_POLICY_FEW | STINT_POLICY_EVEN | STINT_POLICY_WEIGHTS | \
+                     STINT_POLICY_PRIORITY | STINT_POLICY_DEADLINE)
 
 /* the first operation that must be there and is not, or NULL */
 static const char *missing(const struct stint_policy *p)

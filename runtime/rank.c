@@ -11,6 +11,17 @@
 
 #include "runq.h"
 
+#define LONGEST_US 2000000000    /* half an hour; those that are longer are alike */
+
+int rank_of(const struct worker *w, const struct stint_thread *t)
+{
+	stint_ns us = t->task.deadline / 1000;
+
+	if (w->policy->flags & STINT_POLICY_PRIORITY)
+		return t->task.priority;
+	return t->task.deadline ? -(int)(us < LONGEST_US ? us : LONGEST_US) : -LONGEST_US - 1;
+}
+
 /* NULL: none but @w; or one has nothing to do, and will take from the others */
 static struct worker *lowest(const struct worker *w)
 {
@@ -34,10 +45,10 @@ struct worker *rank_elsewhere(const struct worker *w, const struct stint_thread 
 {
 	struct worker *v;
 
-	if (t->task.priority > __atomic_load_n(&w->runs_rank, __ATOMIC_RELAXED) || w->relief)
+	if (rank_of(w, t) > __atomic_load_n(&w->runs_rank, __ATOMIC_RELAXED) || w->relief)
 		return NULL;
 	v = lowest(w);
-	return v && __atomic_load_n(&v->runs_rank, __ATOMIC_RELAXED) < t->task.priority ? v : NULL;
+	return v && __atomic_load_n(&v->runs_rank, __ATOMIC_RELAXED) < rank_of(w, t) ? v : NULL;
 }
 
 bool rank_inverted(const struct worker *w)
@@ -59,9 +70,9 @@ struct stint_thread *rank_give_locked(struct worker *w, struct worker **to)
 	if (!rank_inverted(w) || !(*to = lowest(w)))
 		return NULL;
 	t = runq_give_locked(w, now);
-	if (t && t->task.priority > __atomic_load_n(&(*to)->runs_rank, __ATOMIC_RELAXED))
+	if (t && rank_of(w, t) > __atomic_load_n(&(*to)->runs_rank, __ATOMIC_RELAXED))
 		return t;
-	__atomic_store_n(&w->waits_rank, t ? t->task.priority : RANK_NONE, __ATOMIC_RELAXED);  /* so low are they */
+	__atomic_store_n(&w->waits_rank, t ? rank_of(w, t) : RANK_NONE, __ATOMIC_RELAXED);     /* so low are they */
 	if (t)
 		runq_keep_locked(w, t, now);
 	return NULL;

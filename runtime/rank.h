@@ -1,7 +1,8 @@
 /*
- * rank.h - the higher priority first on all workers together, for policies that ask for it (STINT_POLICY_PRIORITY)
+ * rank.h - the higher priority, or the shorter deadline, first on all workers together, for policies that ask for it (STINT_POLICY_PRIORITY,
+ * STINT_POLICY_DEADLINE)
  *
- * Each worker says of what priority the thread is that runs there, and of what those at most that wait. Others peek: what they
+ * Each worker says of what rank the thread is that runs there, and of what those at most that wait. Others peek: what they
  * decide by it may be wrong the next moment, and is decided anew by the monitor's next look.
  */
 #ifndef STINT_RANK_H
@@ -13,20 +14,24 @@
 
 #define RANK_NONE INT_MIN       /* nobody */
 
+/* with a policy that has any: the priority; or of deadlines, in microseconds, the shorter before the longer */
+int rank_of(const struct worker *w, const struct stint_thread *t);
+
 /* @t is in the queue of @w now */
 static inline void rank_ready_locked(struct worker *w, const struct stint_thread *t)
 {
-	if (unlikely(w->ranked) && t->task.priority > w->waits_rank)
-		__atomic_store_n(&w->waits_rank, t->task.priority, __ATOMIC_RELAXED);
+	if (unlikely(w->ranked) && rank_of(w, t) > w->waits_rank)
+		__atomic_store_n(&w->waits_rank, rank_of(w, t), __ATOMIC_RELAXED);
 }
 
-/* @t, just taken out of the queue of @w as the first, runs there. Those left are no higher, whom it has displaced included: they are filed before. */
+/* @t, just taken out of the queue of @w as the first, runs there. What is left may all be lower: that is found when it matters. */
 static inline void rank_runs_locked(struct worker *w, const struct stint_thread *t)
 {
 	if (likely(!w->ranked))
 		return;
-	__atomic_store_n(&w->runs_rank, t->task.priority, __ATOMIC_RELAXED);
-	__atomic_store_n(&w->waits_rank, w->ready ? t->task.priority : RANK_NONE, __ATOMIC_RELAXED);
+	__atomic_store_n(&w->runs_rank, rank_of(w, t), __ATOMIC_RELAXED);
+	if (!w->ready)
+		__atomic_store_n(&w->waits_rank, RANK_NONE, __ATOMIC_RELAXED);
 }
 
 /* nobody runs at @w, nor waits */

@@ -220,7 +220,7 @@ static bool preempts(void *rq, const struct stint_task *woken, const struct stin
 const struct stint_policy stint_policy_edf = {
 	.size = sizeof(struct stint_policy),
 	.name = "edf",
-	.flags = STINT_POLICY_TIMED | STINT_POLICY_EAGER,
+	.flags = STINT_POLICY_TIMED | STINT_POLICY_EAGER | STINT_POLICY_DEADLINE,
 	.rq_size = sizeof(struct queue),
 	.init = init,
 	.spawn = wakeup,

@@ -86,6 +86,10 @@ struct stint_task {
  * may displace the running one, as preempts() says.
  */
 #define STINT_POLICY_PRIORITY 32u
+/*
+ * STINT_POLICY_DEADLINE: the same by deadlines as they were asked for, the shorter before the longer, and any before none.
+ */
+#define STINT_POLICY_DEADLINE 64u
 
 /*
  * The operations. init, fini, block, done, preempts and yield_to may be NULL: nothing is to be done, and never. slice and tick

@@ -1,5 +1,6 @@
 /*
- * thread_priorities.c - with the policy prio no thread waits for long while one of a lower priority runs, at whatever worker
+ * thread_priorities.c - with the policy prio no thread waits for long while one of a lower priority runs, at whatever worker; with edf,
+ * none with a deadline while one without runs
  */
 #include "../test.h"
 
@@ -28,9 +29,16 @@ static void *computes(void *arg)
 	return arg;
 }
 
+/* LOW is without a deadline, too */
+static struct stint_thread_attr attr_of(int priority)
+{
+	return (struct stint_thread_attr){ .size = sizeof(struct stint_thread_attr), .priority = priority,
+		                           .deadline = priority == LOW ? 0 : STINT_MS(30) / priority };
+}
+
 static void begin(int i, int priority)
 {
-	struct stint_thread_attr attr = { .size = sizeof(attr), .priority = priority };
+	struct stint_thread_attr attr = attr_of(priority);
 
 	hogs[i] = (struct hog){ 0 };
 	CHECK_INT(stint_thread_create(&hogs[i].thread, &attr, computes, &hogs[i]), ==, 0);
@@ -87,7 +95,7 @@ static void *makes_two(void *arg)
 /* both at one worker */
 static void begin_two_at_one(int priority)
 {
-	struct stint_thread_attr attr = { .size = sizeof(attr), .priority = HIGH + 1 };
+	struct stint_thread_attr attr = attr_of(HIGH + 1);
 	stint_thread_t *maker;
 
 	CHECK_INT(stint_thread_create(&maker, &attr, makes_two, &priority), ==, 0);
@@ -163,7 +171,7 @@ static uint64_t steals(void)
 /* One that wakes up where it can displace the running one is not sent to and fro. */
 static void napper_stays(void)
 {
-	struct stint_thread_attr attr = { .size = sizeof(attr), .priority = HIGH };
+	struct stint_thread_attr attr = attr_of(HIGH);
 	uint64_t before;
 	stint_thread_t *t;
 
@@ -178,18 +186,29 @@ static void napper_stays(void)
 	end(1);
 }
 
-int main(void)
+static void with(const char *policy, bool middle)
 {
-	struct stint_config config = { .size = sizeof(config), .workers = 2, .policy = "prio", .quantum = STINT_MS(1) };
+	struct stint_config config = { .size = sizeof(config), .workers = 2, .policy = policy, .quantum = STINT_MS(1) };
+	int err;
 
-	test_watchdog();
-	CHECK(!stint_unsupported());
 	CHECK_INT(stint_start(&config), ==, 0);
 	for (int round = 0; round < 3; round++) {
 		high_ones_displace_all(false);
 		high_ones_displace_all(true);
-		middle_ones_come_before_low_ones();
+		if (middle)
+			middle_ones_come_before_low_ones();
 		napper_stays();
 	}
+	while ((err = stint_stop()) == EBUSY)
+		sleep_ns(200000);
+	CHECK_INT(err, ==, 0);
+}
+
+int main(void)
+{
+	test_watchdog();
+	CHECK(!stint_unsupported());
+	with("prio", true);
+	with("edf", false);     /* there also those come before that have been late for longer */
 	return 0;
 }
