@@ -469,8 +469,11 @@ static long try_sigwait(void *arg)
 {
 	struct awaited *a = arg;
 	struct timespec none = { 0, 0 };
+	long r = sys_raw(SYS_rt_sigtimedwait, a->set, a->info, &none, sizeof(uint64_t));
 
-	return sys_raw(SYS_rt_sigtimedwait, a->set, a->info, &none, sizeof(uint64_t));
+	if (r > 0 && a->info && a->info->si_code == SI_TKILL)
+		a->info->si_code = SI_USER;     /* as libc does: raise() and pthread_kill() are no different from kill() */
+	return r;
 }
 
 /* EINTR is of a handler that ran on this worker meanwhile: nobody's */

@@ -390,6 +390,27 @@ static void *waits_for_signals(void *arg)
 	return arg;
 }
 
+/* raise() looks like kill(), as it does with libc's. It is for this worker, so where it is another one in between it is raised again. */
+static void *raises(void *arg)
+{
+	struct timespec span = { 0, SPAN };
+	siginfo_t info;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	do
+		CHECK_INT(raise(SIGUSR2), ==, 0);
+	while (sigtimedwait(&set, &info, &span) != SIGUSR2);
+	CHECK_INT(info.si_code, ==, SI_USER);
+	return arg;
+}
+
+static void *nothing(void *arg)
+{
+	return arg;
+}
+
 static void *sends_signals(void *arg)
 {
 	after_it_waits();
@@ -731,6 +752,7 @@ int main(void)
 		queues();
 		puts("signals");
 		together(waits_for_signals, sends_signals, NULL, NULL);
+		together(raises, nothing, NULL, NULL);
 		puts("fifos");
 		fifos();
 		puts("masks");
