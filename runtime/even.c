@@ -88,7 +88,7 @@ static uint64_t size_of(const struct worker *w, const struct stint_thread *t)
  */
 static uint64_t patience(const struct worker *w, uint64_t load, uint64_t more)
 {
-	uint64_t part = PARTS * load / ((w->ready + 1) * more);
+	uint64_t mean = load / (w->ready + 1), part = PARTS * mean / more;
 
 	if (2 * part <= PARTS)
 		return uneven_cycles;
