@@ -53,8 +53,11 @@ static bool has_handler(const struct sigaction *act)
 
 bool signals_any_handler(void)
 {
+	const uint64_t faults = UINT64_C(1) << SIGSEGV | UINT64_C(1) << SIGBUS | UINT64_C(1) << SIGFPE | UINT64_C(1) << SIGILL |
+	                        UINT64_C(1) << SIGTRAP | UINT64_C(1) << SIGSYS;
+
 	for (int signo = 1; signo <= SIGNALS_MAX; signo++)
-		if (has_handler(current_action(signo)))
+		if ((signo == SIGNALS_MAX || !(faults >> signo & 1)) && has_handler(current_action(signo)))
 			return true;
 	return false;
 }

@@ -36,7 +36,7 @@ void signals_adopt_set_ids(void);
  * default action, which the caller then has to bring about. */
 bool signals_forward_insig(int signo, siginfo_t *info, void *uc);
 
-bool signals_any_handler(void);         /* the program has one, for whatever signal */
+bool signals_any_handler(void);         /* the program has one for what comes from outside, not by what somebody who runs does */
 
 /* sigaction() as the program sees it: 0 or -1 with errno */
 int signals_action(int signo, const struct sigaction *act, struct sigaction *old);
