@@ -102,6 +102,23 @@ static bool sits_in_kernel(const struct worker *w, uint64_t turns)
 	return kernel_state(w->kt->tid) != 'R' && waited_for(w) && __atomic_load_n(&w->turns, __ATOMIC_RELAXED) == turns;
 }
 
+/* One has others run those who wait there: a relief that has been brought in before, if it does not sit in the kernel as well, or a new one. */
+static void relieve(struct worker *stuck, uint64_t turns)
+{
+	struct worker *w;
+	unsigned i = 0;
+
+	while ((w = relief_of(stuck, &i))) {
+		if (!__atomic_load_n(&w->running, __ATOMIC_RELAXED))
+			return;                 /* it looks by itself */
+		if (kernel_state(w->kt->tid) == 'R') {
+			worker_kick(w);
+			return;
+		}
+	}
+	relief_bring(stuck, turns);
+}
+
 /* when to look next: soon while anybody waits, else when the first who sleeps should have been woken */
 static uint64_t look(uint64_t now)
 {
@@ -122,7 +139,7 @@ static uint64_t look(uint64_t now)
 		if (rank_inverted(w))
 			worker_kick(w);
 		if (turns == seen[i].turns && !idle_wake_one() && sits_in_kernel(w, turns))
-			relief_bring(w, turns);
+			relieve(w, turns);
 		seen[i].turns = turns;
 	}
 	return next == now ? now + monitor_look : next;

@@ -3,7 +3,9 @@
  *
  * A relief is a worker like the others, with a queue, timers and a kernel thread; it is made when it is first needed and kept. Nobody
  * wakes it but the monitor, and nothing is put into its inbox. While it relieves another worker it takes what is ready there, in
- * the inbox, or due by the other's timers. When that one has switched, or has nothing to do, it hands its ready threads to the other's inbox and rests.
+ * the inbox, or due by the other's timers: when it has nothing to do, at the ends of turns, and when the monitor, which sees that somebody waits
+ * there, kicks it. If it sits in the kernel itself the monitor brings in another one for the same worker. When the relieved one has switched, or
+ * has nothing to do, it hands its ready threads to that one's inbox and rests.
  * Threads that wait with a timeout on a relief are woken by it, and handed out at once.
  */
 #define _GNU_SOURCE
@@ -26,12 +28,15 @@ void relief_wake(struct worker *w)
 
 /* --- by the monitor ---------------------------------------------------------------------------- */
 
-static bool is_relieved(const struct worker *stuck)
+struct worker *relief_of(const struct worker *stuck, unsigned *from)
 {
-	for (unsigned i = 0; i < nworkers; i++)
-		if (__atomic_load_n(&workers[i]->relieves, __ATOMIC_RELAXED) == stuck)
-			return true;
-	return false;
+	while (*from < nworkers) {
+		struct worker *w = workers[(*from)++];
+
+		if (__atomic_load_n(&w->relieves, __ATOMIC_RELAXED) == stuck)
+			return w;
+	}
+	return NULL;
 }
 
 /* without memory or a kernel thread for one, the others wait on */
@@ -45,9 +50,9 @@ static struct worker *resting(void)
 
 void relief_bring(struct worker *stuck, uint64_t turns)
 {
-	struct worker *w;
+	struct worker *w = resting();
 
-	if (is_relieved(stuck) || !(w = resting()))
+	if (!w)
 		return;
 	w->stats.reliefs++;
 	w->relieved_turns = turns;
@@ -63,6 +68,14 @@ bool relief_over(const struct worker *w)
 
 	return !stuck || __atomic_load_n(&stuck->turns, __ATOMIC_RELAXED) != w->relieved_turns ||
 	       !__atomic_load_n(&stuck->running, __ATOMIC_RELAXED);
+}
+
+void relief_look(struct worker *w)
+{
+	struct worker *stuck = __atomic_load_n(&w->relieves, __ATOMIC_ACQUIRE);
+
+	if (!relief_over(w))
+		runq_relieve(w, stuck);
 }
 
 static void nap(struct worker *w, int before, uint64_t until)

@@ -9,6 +9,10 @@
 /* for @stuck, which has run @turns threads and does not get on; by the monitor */
 void relief_bring(struct worker *stuck, uint64_t turns);
 
+/* who relieves it, one after the other; *@from is 0 at first. NULL: no more */
+struct worker *relief_of(const struct worker *stuck, unsigned *from);
+
+void relief_look(struct worker *w);             /* at a relief, without its lock, in the handler, too: take what waits where it relieves */
 void relief_round(struct worker *w);            /* a relief's life, one step; on its own stack */
 bool relief_over(const struct worker *w);       /* the one that it relieves has got on: nothing more is run here */
 void relief_wake(struct worker *w);             /* to end, or to have another policy */

@@ -450,6 +450,8 @@ static bool turn_over(struct stint *s, uint64_t now)
 	if (w->turns - w->turns_looked < RUNQ_OFTEN && !poller_claimed() && !__atomic_load_n(&w->kt->kicked, __ATOMIC_RELAXED))
 		look_for_events();
 	w->turns_looked = w->turns;
+	if (unlikely(w->relief))
+		relief_look(w);
 	runq_lock(w);
 	runq_clock_locked(w);
 	runq_collect_locked(w);

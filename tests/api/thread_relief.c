@@ -191,6 +191,65 @@ static void cancelled(const char *policy)
 	CHECK_INT(stint_stop(), ==, 0);
 }
 
+/* --- more of them ------------------------------------------------------------------------------ */
+
+static int enough;
+
+static void *computes(void *arg)
+{
+	while (!__atomic_load_n(&enough, __ATOMIC_RELAXED))
+		;
+	return arg;
+}
+
+static void *naps_once(void *arg)
+{
+	stint_thread_sleep(STINT_MS(100));
+	return arg;
+}
+
+static void *waits(void *arg)
+{
+	CHECK_INT(stint_sem_wait(&start_writer), ==, 0);
+	return arg;
+}
+
+/*
+ * Who waited at the worker before comes by its timer, or by its inbox, while a relief computes for others, or, @sitters being two, sits in the
+ * kernel itself.
+ */
+static void others_come_meanwhile(const char *policy, int sitters)
+{
+	struct stint_config config = { .size = sizeof(config), .workers = 1, .policy = policy };
+	stint_thread_t *napper, *waiter, *sitter[2], *hog;
+
+	CHECK_INT(stint_start(&config), ==, 0);
+	CHECK_INT(pipe(pipe_fds), ==, 0);
+	enough = 0;
+	napper = thread(naps_once);
+	waiter = thread(waits);
+	sleep_ns(20000000);
+	for (int i = 0; i < sitters; i++) {
+		sitter[i] = thread(sits);
+		CHECK_INT(stint_sem_post(&start_sitter), ==, 0);
+		sleep_ns(20000000);
+	}
+	hog = strcmp(policy, "fifo") ? thread(computes) : NULL; /* that one would let nobody run, wherever */
+	sleep_ns(20000000);
+	CHECK_INT(stint_sem_post(&start_writer), ==, 0);
+	CHECK_INT(stint_thread_join(napper, NULL), ==, 0);
+	CHECK_INT(stint_thread_join(waiter, NULL), ==, 0);
+	CHECK_INT(write(pipe_fds[1], "xx", (size_t)sitters), ==, sitters);
+	__atomic_store_n(&enough, 1, __ATOMIC_RELAXED);
+	if (hog)
+		CHECK_INT(stint_thread_join(hog, NULL), ==, 0);
+	for (int i = 0; i < sitters; i++)
+		CHECK_INT(stint_thread_join(sitter[i], NULL), ==, 0);
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+	CHECK_INT(stint_stop(), ==, 0);
+}
+
 /* --- a policy that minds its contract ---------------------------------------------------------- */
 
 enum state { AWAY, READY, RUNNING };
@@ -376,6 +435,10 @@ int main(void)
 		relieved(policies[i], false);
 		printf("%s, meanwhile\n", policies[i]);
 		relieved(policies[i], true);
+		printf("%s, others come\n", policies[i]);
+		others_come_meanwhile(policies[i], 1);
+		printf("%s, others come to two\n", policies[i]);
+		others_come_meanwhile(policies[i], 2);
 		printf("%s, cancelled\n", policies[i]);
 		cancelled(policies[i]);
 	}
