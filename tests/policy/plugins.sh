@@ -30,8 +30,8 @@ plugin no-symbol 's/struct stint_policy stint_policy =/struct stint_policy other
 refused no-symbol 'no stint_policy'
 plugin small 's/\.size = .*/.size = 40,/'
 refused small 'size 40'
-plugin flags 's/\.rq_size/.flags = 64, .rq_size/'
-refused flags 'flags 0x40'
+plugin flags 's/\.rq_size/.flags = 1u << 31, .rq_size/'
+refused flags 'flags 0x80000000'
 plugin nameless 's/\.name = .*/.name = "",/'
 refused nameless 'no name'
 for operation in spawn wakeup attach pick_next preempt yield balance slice tick; do
