@@ -112,7 +112,10 @@ static void boost(struct queue *q, stint_ns now)
 	q->ready &= 1u;
 }
 
-/* The running task has run until @now: down it goes when an allowance is used up. */
+/*
+ * The running task has run until @now: down it goes when an allowance is used up. By one level, however long that is: where others
+ * wait, its turn would have ended, and nobody has run, since the process or the machine stood still. Who was alone goes on down, turn by turn.
+ */
 static struct entry *charge(struct queue *q, struct stint_task *t, stint_ns now)
 {
 	struct entry *e = refresh(q, t);
@@ -121,14 +124,11 @@ static struct entry *charge(struct queue *q, struct stint_task *t, stint_ns now)
 		e->used += now - q->since;
 		q->since = now;
 	}
-	while (e->used >= allowance(q, e->level)) {
+	if (e->used >= allowance(q, e->level)) {
 		q->over = true;
-		if (e->level + 1 == LEVELS) {
-			e->used = 0;
-			break;
-		}
 		e->used -= allowance(q, e->level);
-		e->level++;
+		if (e->level + 1 == LEVELS || e->used >= allowance(q, ++e->level))
+			e->used = 0;
 	}
 	return e;
 }

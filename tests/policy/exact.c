@@ -353,6 +353,31 @@ static void mlfq_levels(void)
 	CHECK_INT(hog_gap, <=, 140 * MS);
 }
 
+/* One that wants a moment, and happens to have the CPU when the machine stands still, does not go down to those that compute. */
+static void mlfq_stands_still(void)
+{
+	const struct stint_policy *p;
+	struct stint_task one = { .weight = STINT_WEIGHT_NORMAL }, other = { .weight = STINT_WEIGHT_NORMAL };
+	stint_ns now = 0;
+	void *rq;
+
+	CHECK_INT(stint_policy_load("mlfq", &p, NULL, 0), ==, 0);
+	rq = calloc(1, p->rq_size);
+	CHECK(rq);
+	CHECK_INT(p->init(rq, MS), ==, 0);
+	p->spawn(rq, &one, now);
+	p->spawn(rq, &other, now);
+	CHECK(p->pick_next(rq, now) == &one);
+	now += 30 * MS;
+	CHECK_INT(p->tick(rq, &one, now), ==, 0);
+	p->preempt(rq, &one, now);
+	CHECK(p->pick_next(rq, now) == &other);
+	p->block(rq, &other, now);
+	CHECK(p->pick_next(rq, now) == &one);
+	CHECK_INT(p->slice(rq, &one, now), ==, 2 * MS); /* that of the second level */
+	free(rq);
+}
+
 /* ------------------------------------------------------------------------------------------ the simulator */
 
 static void simulator(void)
@@ -396,6 +421,7 @@ int main(void)
 	edf_deadlines();
 	prio_levels();
 	mlfq_levels();
+	mlfq_stands_still();
 	free(groups);
 	return 0;
 }
