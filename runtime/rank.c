@@ -41,25 +41,29 @@ static struct worker *lowest(const struct worker *w)
 	return found;
 }
 
+/* the same, if it is lower than @rank */
+static struct worker *lower_than(int rank, const struct worker *w)
+{
+	struct worker *v = rank == RANK_NONE || w->relief ? NULL : lowest(w);
+
+	return v && __atomic_load_n(&v->runs_rank, __ATOMIC_RELAXED) < rank ? v : NULL;
+}
+
+static struct worker *lower_than_who_waits(const struct worker *w)
+{
+	return lower_than(__atomic_load_n(&w->waits_rank, __ATOMIC_RELAXED), w);
+}
+
 struct worker *rank_elsewhere(const struct worker *w, const struct stint_thread *t)
 {
-	struct worker *v;
+	int rank = rank_of(w, t);
 
-	if (rank_of(w, t) > __atomic_load_n(&w->runs_rank, __ATOMIC_RELAXED) || w->relief)
-		return NULL;
-	v = lowest(w);
-	return v && __atomic_load_n(&v->runs_rank, __ATOMIC_RELAXED) < rank_of(w, t) ? v : NULL;
+	return rank > __atomic_load_n(&w->runs_rank, __ATOMIC_RELAXED) ? NULL : lower_than(rank, w);
 }
 
 bool rank_inverted(const struct worker *w)
 {
-	int waits = __atomic_load_n(&w->waits_rank, __ATOMIC_RELAXED);
-	struct worker *v;
-
-	if (waits == RANK_NONE || w->relief)
-		return false;
-	v = lowest(w);
-	return v && __atomic_load_n(&v->runs_rank, __ATOMIC_RELAXED) < waits;
+	return lower_than_who_waits(w);
 }
 
 struct stint_thread *rank_give_locked(struct worker *w, struct worker **to)
@@ -67,7 +71,8 @@ struct stint_thread *rank_give_locked(struct worker *w, struct worker **to)
 	stint_ns now = runq_told_locked(w);
 	struct stint_thread *t;
 
-	if (!rank_inverted(w) || !(*to = lowest(w)))
+	*to = lower_than_who_waits(w);
+	if (!*to)
 		return NULL;
 	t = runq_give_locked(w, now);
 	if (t && rank_of(w, t) > __atomic_load_n(&(*to)->runs_rank, __ATOMIC_RELAXED))

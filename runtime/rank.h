@@ -24,7 +24,10 @@ static inline void rank_ready_locked(struct worker *w, const struct stint_thread
 		__atomic_store_n(&w->waits_rank, rank_of(w, t), __ATOMIC_RELAXED);
 }
 
-/* @t, just taken out of the queue of @w as the first, runs there. What is left may all be lower: that is found when it matters. */
+/*
+ * @t, just taken out of the queue of @w as the first, runs there. What is left may all be lower: that is found when it matters. Nor need those
+ * be noted that are put back: each is by one that was noted and comes before it.
+ */
 static inline void rank_runs_locked(struct worker *w, const struct stint_thread *t)
 {
 	if (likely(!w->ranked))

@@ -6,10 +6,9 @@
  * sees the worker inside, or the worker sees it. Thieves are rare, and take several threads at once.
  *
  * Turns. While others wait in the queue, turn_end says when the policy is to be asked whether the running thread's turn is over. The first few
- * turns after each tick have ends of their own. Where more follow, threads leave by themselves, and leave turn_end as it is, which saves the next
- * one a look at the clock; the tick that comes for
- * it begins a new turn then, or where the policy has the time, finds out how much of the running one's has passed. So then a turn lasts
- * its time, or up to twice that. Where it finds that nobody waits there is no turn_end from then on,
+ * turns after each tick have ends of their own. Where more follow, threads leave by themselves, and leave turn_end as it is, which saves the
+ * next one a look at the clock; the tick that comes for it begins a new turn then, or where the policy has the time, finds out how much of the
+ * running one's has passed. So then a turn lasts its time, or up to twice that. Where it finds that nobody waits there is no turn_end from then on,
  * until another becomes ready: then a thread that is alone costs no tick.
  *
  * kt->turn_end is the earlier of that and of the first timer, so a thread that sleeps is woken in time although the running one

@@ -41,7 +41,7 @@ struct worker {
 	const struct stint_policy *policy;
 	void *rq;
 	unsigned policy_gen;
-	bool timed, ranked;             /* the policy has STINT_POLICY_TIMED; STINT_POLICY_PRIORITY */
+	bool timed, ranked;             /* the policy has STINT_POLICY_TIMED; has ranks (rank.h) */
 	void (*yield_to)(void *rq, struct stint_task *t, stint_ns now); /* the policy's; NULL: it has none */
 	stint_ns now;                   /* as last told to the policy */
 	uint64_t now_cycles;
