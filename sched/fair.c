@@ -953,17 +953,16 @@ static void yield(void *rq, struct stint_task *t, stint_ns now)
 }
 
 /*
- * Of the debt with which @n goes away that is kept which it has at @v. What is forgiven it may have owed to those who have ended: then
+ * Of the debt with which @n goes away only that is kept which it has at @v. What is forgiven it may have owed to those who have ended: then
  * these are owed that much less. Or V would step back by all that is forgiven, and those who go away again and again would have all of the CPU, as
  * long as everybody is ahead of V.
  */
-static int64_t forgive(struct queue *q, const struct node *n, int64_t v)
+static void forgive(struct queue *q, const struct node *n, int64_t v)
 {
 	wide carry = q->carry + (wide)ahead(n->v, v) * n->weight;
 
 	if (q->carry < 0)
 		set_carry(q, carry < 0 ? (int64_t)carry : 0);
-	return v;
 }
 
 static void block(void *rq, struct stint_task *t, stint_ns now)
@@ -981,8 +980,10 @@ static void block(void *rq, struct stint_task *t, stint_ns now)
 	if (eligible(q, v)) {
 		go_away_lagging(q, n, owed(q, n));
 	} else {
-		if (!eligible(q, plus(v, -most)))
-			v = forgive(q, n, plus(average(q), most));
+		if (!eligible(q, plus(v, -most))) {
+			v = plus(average(q), most);     /* one request of debt is kept */
+			forgive(q, n, v);
+		}
 		go_away_in_debt(q, n, v);
 	}
 }

@@ -119,17 +119,20 @@ static void boost(struct queue *q, stint_ns now)
 static struct entry *charge(struct queue *q, struct stint_task *t, stint_ns now)
 {
 	struct entry *e = refresh(q, t);
+	bool lowest;
 
 	if (now > q->since) {
 		e->used += now - q->since;
 		q->since = now;
 	}
-	if (e->used >= allowance(q, e->level)) {
-		q->over = true;
-		e->used -= allowance(q, e->level);
-		if (e->level + 1 == LEVELS || e->used >= allowance(q, ++e->level))
-			e->used = 0;
-	}
+	if (e->used < allowance(q, e->level))
+		return e;
+	q->over = true;
+	e->used -= allowance(q, e->level);
+	lowest = e->level + 1 == LEVELS;
+	e->level += !lowest;
+	if (lowest || e->used >= allowance(q, e->level))
+		e->used = 0;
 	return e;
 }
 
