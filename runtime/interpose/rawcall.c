@@ -178,7 +178,7 @@ static long by_number(struct stint *s, long nr, long a, long b, long c, long d, 
 	case SYS_fcntl:
 	case SYS_ioctl:
 	case SYS_setsockopt:
-		if (nr == SYS_fcntl)
+		if (nr == SYS_fcntl && b == F_SETFL)
 			park_flags_set((int)a, c);
 		if (nr == SYS_setsockopt)
 			park_option_set((int)b, (int)c);
