@@ -16,15 +16,7 @@
 static stint_chan_t *chan, *others[OTHERS];
 static stint_sem_t go, back;
 static bool over, twice;        /* the same channel in all cases */
-static uint64_t chance = 88172645463325252u;
-
-static unsigned below(unsigned n)
-{
-	chance ^= chance << 13;
-	chance ^= chance >> 7;
-	chance ^= chance << 17;
-	return (unsigned)(chance % n);
-}
+static struct rng rng;
 
 static void *selects(void *arg)
 {
@@ -62,15 +54,15 @@ static void one_round(bool by_close)
 	CHECK_INT(stint_sem_post(&go), ==, 0);
 	while (!waits_everywhere())
 		stint_thread_yield();
-	for (unsigned n = below(200); n > 0; n--)
+	for (uint64_t n = rng_below(&rng, 200); n > 0; n--)
 		__asm__ volatile("");
 	CHECK_INT(by_close ? stint_chan_close(chan) : stint_chan_send(chan, &one), ==, 0);
-	for (unsigned n = below(below(2) ? 60 : 600); n > 0; n--)
+	for (uint64_t n = rng_below(&rng, rng_below(&rng, 2) ? 60 : 600); n > 0; n--)
 		__asm__ volatile("");
 	if (twice)
 		stint_chan_free(chan);
 	for (int i = OTHERS; i-- > 0;) {
-		if (below(2))
+		if (rng_below(&rng, 2))
 			CHECK_INT(stint_chan_close(others[i]), ==, 0);
 		stint_chan_free(others[i]);
 	}
@@ -111,6 +103,7 @@ int main(void)
 {
 	test_watchdog();
 	CHECK(!stint_unsupported());
+	rng_seed(&rng, test_seed());
 	for (int i = 0; i < 4; i++)
 		with(i & 1, i & 2);
 	return 0;
