@@ -225,11 +225,17 @@ static void end_turn_soon_locked(struct worker *w, struct stint_task *task, stin
 	runq_set_due(w);
 }
 
-static void count_ready(struct worker *w, struct stint_thread *t, enum ready_op op, const struct worker *from)
+/* @t has come to @w, and is in its queue */
+static inline void came_locked(struct worker *w, const struct stint_thread *t)
 {
 	w->ready++;
 	w->load += t->task.weight;
 	rank_ready_locked(w, t);
+}
+
+static void count_ready(struct worker *w, struct stint_thread *t, enum ready_op op, const struct worker *from)
+{
+	came_locked(w, t);
 	if (op == READY_MOVED) {
 		w->stats.steals++;
 		trace(w, TRACE_STEAL, t, from->id, 0);
@@ -286,9 +292,7 @@ static void attach_locked(struct worker *w, struct stint_thread *t, stint_ns now
 	if (!t->started)
 		t->fresh_in = w;
 	w->policy->attach(w->rq, &t->task, now);
-	w->ready++;
-	w->load += t->task.weight;
-	rank_ready_locked(w, t);
+	came_locked(w, t);
 }
 
 void runq_attach_locked(struct worker *w, struct stint_thread *t)
