@@ -79,6 +79,7 @@ static struct kthread *make(int *err)
 		return NULL;
 	}
 	kt->tp = arch_tp();
+	kt->post = &kt->own_post;
 	kt->turn_end = NEVER;
 	kt->tid = sys_gettid();
 	*err = tick_create(kt, settings.signo);

@@ -17,6 +17,12 @@
 
 struct worker;
 
+/* what a worker and the kernel thread on which it runs know of each other; it stays with the worker */
+struct post {
+	int kicked;                     /* somebody wants the running thread looked at, see worker.c */
+	uint64_t ticks;                 /* and kicks, handled there */
+};
+
 struct kthread {
 	/* the tick handler and the switch share these; compiler order matters, see tick.c */
 	struct stint *current;          /* the innermost call that is running or being switched in, or NULL */
@@ -29,7 +35,7 @@ struct kthread {
 	uint64_t mask_gen;              /* bumped when the kernel thread changes its own signal mask */
 
 	struct worker *worker;          /* whose threads it runs, or NULL */
-	int kicked;                     /* another one wants the running thread looked at, see worker.c */
+	struct post *post;              /* the worker's, or own_post */
 	unsigned arms;                  /* how often armed was set, where a peer sends the ticks; after it, release */
 
 	/* for eintr_was_ours() */
@@ -42,6 +48,7 @@ struct kthread {
 	unsigned nslots;
 	struct stint *spare;            /* SLOT_BATCH more, or none */
 
+	struct post own_post;
 	void *altstack;                 /* ours, where the thread had none; see guard.c */
 	struct kthread *next;           /* in the list of all, for fork */
 };

@@ -159,7 +159,7 @@ static uint64_t send_ticks(uint64_t now)
 
 		if (armed <= now) {
 			if (seen[i].sent != arms)
-				tick_send(kt, kt);
+				tick_send(kt);
 			seen[i].sent = arms;
 			armed = soon;
 		}

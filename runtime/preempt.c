@@ -426,7 +426,7 @@ static bool is_ours(const siginfo_t *info, const struct kthread *kt)
 /* from another kernel thread: the worker has got something; kicked says so, too, where a tick has swallowed this */
 static bool is_kick(const siginfo_t *info, const struct kthread *kt)
 {
-	return kt->worker && info->si_code == SI_QUEUE && info->si_value.sival_ptr == kt->worker;
+	return info->si_code == SI_QUEUE && info->si_value.sival_ptr == &kt->post;
 }
 
 /*
@@ -451,13 +451,13 @@ STINT_TEXT static void on_tick(int signo, siginfo_t *info, void *uc)
 	}
 	if (!kt)
 		return;
-	if (unlikely(__atomic_load_n(&kt->kicked, __ATOMIC_RELAXED)))
+	if (unlikely(__atomic_load_n(&kt->post->kicked, __ATOMIC_RELAXED)))
 		kt->turn_end = 0;
 	now = clock_now();
+	kt->ticks++;
+	kt->post->ticks++;
 	if (is_ours(info, kt) || unlikely(stands_for_tick(kt, now)))
 		tick_fired_insig(kt);
-	else
-		kt->ticks++;
 	if (s && kt->current == s)
 		on_call_insig(s, kt, now, uc);
 	else

@@ -328,7 +328,7 @@ static bool drain_locked(struct worker *from, struct worker *to)
 	struct cds_wfcq_node *node, *next;
 
 	if (from == to)                 /* another one has not looked at the thread that runs there */
-		__atomic_store_n(&from->kt->kicked, 0, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&from->post.kicked, 0, __ATOMIC_SEQ_CST);
 	if (cds_wfcq_empty(&from->inbox_head, &from->inbox_tail))
 		return false;
 	__cds_wfcq_init(&head, &tail);

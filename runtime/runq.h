@@ -114,7 +114,7 @@ static inline void runq_set_due_early(struct worker *w, struct kthread *kt)
 static inline void runq_set_due(struct worker *w)
 {
 	runq_set_due_early(w, w->kt);
-	if (unlikely(__atomic_load_n(&w->kt->kicked, __ATOMIC_RELAXED)))
+	if (unlikely(__atomic_load_n(&w->post.kicked, __ATOMIC_RELAXED)))
 		w->kt->turn_end = 0;    /* as the kick had said */
 }
 
@@ -172,7 +172,7 @@ void runq_collect_slow_locked(struct worker *w);
 /* what became ready meanwhile, by others or by time, goes into the queue before the next one is picked */
 static inline void runq_collect_locked(struct worker *w)
 {
-	if (unlikely(__atomic_load_n(&w->kt->kicked, __ATOMIC_RELAXED)) ||
+	if (unlikely(__atomic_load_n(&w->post.kicked, __ATOMIC_RELAXED)) ||
 	    unlikely(__atomic_load_n(&w->inbox_tail.p, __ATOMIC_RELAXED) != &w->inbox_head.node) ||
 	    unlikely(__atomic_load_n(&w->timers.first, __ATOMIC_RELAXED) != NEVER))
 		runq_collect_slow_locked(w);

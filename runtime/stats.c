@@ -20,7 +20,7 @@ static void read_worker(const struct worker *w, struct stint_worker_stats *out)
 	out->remote_wakeups = READ(stats.remote_wakeups);
 	out->steals = READ(stats.steals);
 	out->stolen = READ(stats.stolen);
-	out->ticks = READ(kt->ticks);
+	out->ticks = READ(post.ticks);
 	out->kicks = READ(stats.kicks);
 	out->sleeps = READ(stats.sleeps);
 	out->reliefs = READ(stats.reliefs);

@@ -144,19 +144,29 @@ uint64_t tick_measure(struct kthread *kt)
 	return gaps[n / 2];
 }
 
-void tick_send(const struct kthread *kt, void *value)
+/* @value tells its handler what for; both lie in what belongs to the kernel thread, whatever becomes of its worker */
+static void send(const struct kthread *kt, const void *value)
 {
 	siginfo_t info;
 
 	memset(&info, 0, sizeof(info));
 	info.si_code = SI_QUEUE;
-	info.si_value.sival_ptr = value;
+	info.si_value.sival_ptr = (void *)value;
 	sys_raw(SYS_rt_tgsigqueueinfo, sys_raw(SYS_getpid, 0, 0, 0, 0), kt->tid, settings.signo, &info);
+}
+
+void tick_send(const struct kthread *kt)
+{
+	send(kt, kt);
+}
+
+void tick_kick(const struct kthread *kt)
+{
+	send(kt, &kt->post);
 }
 
 void tick_fired_insig(struct kthread *kt)
 {
-	kt->ticks++;
 	kt->armed = NEVER;
 }
 

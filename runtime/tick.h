@@ -57,8 +57,9 @@ static inline void tick_retry_reset(struct kthread *kt)
 extern PRIVATE bool tick_by_peer;       /* constant while workers run */
 extern void (*tick_peer_armed_insig)(uint64_t when);
 
-/* the preemption signal to @kt, from another kernel thread; @value tells its handler what for */
-void tick_send(const struct kthread *kt, void *value);
+/* the preemption signal to @kt, from another kernel thread: a tick, or a kick (worker.c) */
+void tick_send(const struct kthread *kt);
+void tick_kick(const struct kthread *kt);
 
 uint64_t tick_measure(struct kthread *kt);      /* cycles that a tick takes from what it interrupts, here and now */
 

@@ -44,9 +44,9 @@ static uint64_t signal_mask;            /* of who has started them: they begin w
 
 void worker_kick(struct worker *w)
 {
-	if (!__atomic_exchange_n(&w->kt->kicked, 1, __ATOMIC_SEQ_CST)) {
+	if (!__atomic_exchange_n(&w->post.kicked, 1, __ATOMIC_SEQ_CST)) {
 		__atomic_fetch_add(&w->stats.kicks, 1, __ATOMIC_RELAXED);
-		tick_send(w->kt, w);
+		tick_kick(w->kt);
 	}
 	monitor_attend();               /* it may sit in the kernel */
 }
@@ -221,7 +221,7 @@ set:
 	runq_set_due_early(w, kt);
 	kt->current = leaf;
 	barrier();
-	if (unlikely(__atomic_load_n(&kt->kicked, __ATOMIC_RELAXED)) || unlikely(thread_cancels(t)))
+	if (unlikely(__atomic_load_n(&w->post.kicked, __ATOMIC_RELAXED)) || unlikely(thread_cancels(t)))
 		kt->turn_end = 0;       /* a kick that came in between has left no other trace */
 	runq_ensure_tick_locked(w, t, leaf);
 	if (w->ready)
@@ -447,7 +447,7 @@ static bool turn_over(struct stint *s, uint64_t now)
 	struct worker *w = t->worker, *to;
 	bool over;
 
-	if (w->turns - w->turns_looked < RUNQ_OFTEN && !poller_claimed() && !__atomic_load_n(&w->kt->kicked, __ATOMIC_RELAXED))
+	if (w->turns - w->turns_looked < RUNQ_OFTEN && !poller_claimed() && !__atomic_load_n(&w->post.kicked, __ATOMIC_RELAXED))
 		look_for_events();
 	w->turns_looked = w->turns;
 	if (unlikely(w->relief))
@@ -523,6 +523,7 @@ static void *worker_main(void *arg)
 	if (w->kt) {
 		w->native.tp = w->kt->tp;
 		w->kt->worker = w;
+		w->kt->post = &w->post;
 	}
 	__atomic_store_n(&w->up, w->kt ? 1 : -err, __ATOMIC_RELEASE);
 	sys_wake(&w->up);
@@ -532,8 +533,10 @@ static void *worker_main(void *arg)
 		else if (!worker_run_one(w) && !idle_look_around(w))
 			idle_sleep(w);
 	}
-	if (w->kt)
+	if (w->kt) {
 		w->kt->worker = NULL;
+		w->kt->post = &w->kt->own_post;
+	}
 	return NULL;
 }
 
@@ -692,7 +695,7 @@ void workers_after_fork(struct worker *w)
 	nworkers = nregular = 1;
 	w->id = 0;
 	w->relief = false;
-	w->lock = w->wanted = w->inside = w->kt->kicked = w->asleep = 0;
+	w->lock = w->wanted = w->inside = w->post.kicked = w->asleep = 0;
 	w->ready = 0;
 	w->load = w->running->task.weight;
 	w->heir = NULL;

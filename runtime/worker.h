@@ -75,6 +75,7 @@ struct worker {
 
 	/* written by others */
 	struct cds_wfcq_tail inbox_tail __attribute__((aligned(64)));
+	struct post post;               /* read and written together with that */
 	struct __cds_wfcq_head inbox_head __attribute__((aligned(64)));
 	int asleep;                     /* 1: on this word; 2: in the poller. 0 by who wakes it */
 	int up;                         /* 1: it runs; negative: it cannot, and why; release */

@@ -67,7 +67,7 @@ static void at_tick(void)
 	CHECK_INT(stint_thread_create(&third, NULL, runs, NULL), ==, 0);
 	__atomic_fetch_add(&idle_nasleep, 1, __ATOMIC_SEQ_CST);
 	worker_kick(mine);
-	while (__atomic_load_n(&mine->kt->kicked, __ATOMIC_ACQUIRE))
+	while (__atomic_load_n(&mine->post.kicked, __ATOMIC_ACQUIRE))
 		;
 	CHECK(was_offered(sleeps));
 	end_of(third);

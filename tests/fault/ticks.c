@@ -356,7 +356,7 @@ static void look_at_due(const struct stint *s)
 
 	HOLD(due == NEVER || kt->armed <= due || coming);
 	HOLD(!s->pending || coming);
-	HOLD(!kt->kicked || coming);
+	HOLD(!w->post.kicked || coming);
 	HOLD(cds_wfcq_empty(&w->inbox_head, &w->inbox_tail) || coming);
 	if (over == w->running) {
 		HOLD(w->turns != over_turns || coming);
@@ -588,7 +588,7 @@ static void deferred_director(void)
 static void goes_on_director(void)
 {
 	stint_preempt_disable();
-	__atomic_store_n(&kt->kicked, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&w->post.kicked, 1, __ATOMIC_SEQ_CST);
 	send_tick();
 	HOLD(self()->pending);
 	begin(0);
