@@ -460,7 +460,8 @@ static bool turn_over(struct stint *s, uint64_t now)
 	over = w->resched || (w->relief && relief_over(w)) || thread_cancels(t) || w->policy_gen != replace_gen() ||
 	       runq_turn_over_locked(w, t, now);
 	if (over) {
-		moves = even_give_locked(w, now, &to);
+		if (!w->resched || w->ready > 1)        /* else the only one who waits runs here, now */
+			moves = even_give_locked(w, now, &to);
 	} else {
 		if (w->ready)
 			runq_offer_later(w);

@@ -184,6 +184,35 @@ static void heavy_ones_part(void)
 		end(&hogs[kept[i]]);
 }
 
+#define NAPS 500
+
+static void *naps(void *arg)
+{
+	for (int i = 0; i < NAPS; i++)
+		stint_thread_sleep(STINT_US(500));
+	return arg;
+}
+
+static uint64_t given(void)
+{
+	return workers[0]->stats.stolen + workers[1]->stats.stolen;
+}
+
+/* Whoever displaces a hog is ready there for a moment, and is not the one to go where it would wait for another. */
+static void who_displaces_stays(void)
+{
+	stint_thread_t *napper;
+	uint64_t before;
+
+	begin(2, 0);
+	CHECK_INT(stint_thread_create(&napper, NULL, naps, NULL), ==, 0);
+	before = given();
+	CHECK_INT(stint_thread_join(napper, NULL), ==, 0);
+	CHECK_INT(given() - before, <=, 4);     /* it may have begun beside both */
+	for (int i = 0; i < 2; i++)
+		end(&hogs[i]);
+}
+
 static void nobody_goes_over(void)
 {
 	unsigned seen[3];
@@ -219,6 +248,7 @@ static void with(const char *policy, bool evens, bool weights)
 		odd_one_goes_round();
 		some_go_over();
 		if (weights) {
+			who_displaces_stays();
 			heavy_one_is_alone();
 			heavy_ones_part();
 		}
