@@ -49,6 +49,7 @@ static int word;                /* bumped to have it look; it sleeps on it */
 static uint64_t sleeps_until;   /* cycles; with "peer", who arms for earlier pokes. Seq_cst with kt->armed */
 static struct {
 	uint64_t turns;         /* at the last look */
+	bool got_on;            /* that a relief relieved: it computed */
 	unsigned sent;          /* the arms that a tick was sent for; not armed, which may be the same once more */
 } seen[WORKERS_MAX];
 
@@ -119,7 +120,27 @@ static void relieve(struct worker *stuck, uint64_t turns)
 	relief_bring(stuck, turns);
 }
 
-/* when to look next: soon while anybody waits, else when the first who sleeps should have been woken */
+/*
+ * A relief runs somebody. Alone there, it would not look by itself whether that is over; nor has the one that it relieves switched, if
+ * it has got on and is alone, too. That one has when it computes at two looks, of which *@got_on remembers the last.
+ */
+static bool runs_for_another(struct worker *w, bool *got_on)
+{
+	const struct worker *stuck = __atomic_load_n(&w->relieves, __ATOMIC_RELAXED);
+	bool on;
+
+	if (!stuck || !__atomic_load_n(&w->running, __ATOMIC_RELAXED))
+		return false;
+	on = kernel_state(stuck->kt->tid) == 'R';
+	if (on && *got_on)
+		relief_end(w);
+	if (relief_over(w))
+		worker_kick(w);
+	*got_on = on;
+	return true;
+}
+
+/* when to look next: soon while anybody waits or is run by a relief, else when the first who sleeps should have been woken */
 static uint64_t look(uint64_t now)
 {
 	uint64_t next = NEVER;
@@ -128,6 +149,8 @@ static uint64_t look(uint64_t now)
 		struct worker *w = workers[i];
 		uint64_t turns = __atomic_load_n(&w->turns, __ATOMIC_RELAXED);
 
+		if (w->relief && runs_for_another(w, &seen[i].got_on))
+			next = now;
 		if (!waited_for(w)) {
 			uint64_t timer = clock_after(__atomic_load_n(&w->timers.first, __ATOMIC_RELAXED), monitor_look);
 

@@ -4,8 +4,8 @@
  * A relief is a worker like the others, with a queue, timers and a kernel thread; it is made when it is first needed and kept. Nobody
  * wakes it but the monitor, and nothing is put into its inbox. While it relieves another worker it takes what is ready there, in
  * the inbox, or due by the other's timers: when it has nothing to do, at the ends of turns, and when the monitor, which sees that somebody waits
- * there, kicks it. If it sits in the kernel itself the monitor brings in another one for the same worker. When the relieved one has switched, or
- * has nothing to do, it hands its ready threads to that one's inbox and rests.
+ * there, kicks it. If it sits in the kernel itself the monitor brings in another one for the same worker. When the relieved one has switched,
+ * has nothing to do, or is seen to compute, it hands its ready threads to that one's inbox and rests.
  * Threads that wait with a timeout on a relief are woken by it, and handed out at once.
  */
 #define _GNU_SOURCE
@@ -55,9 +55,14 @@ void relief_bring(struct worker *stuck, uint64_t turns)
 	if (!w)
 		return;
 	w->stats.reliefs++;
-	w->relieved_turns = turns;
+	__atomic_store_n(&w->relieved_turns, turns, __ATOMIC_RELAXED);
 	__atomic_store_n(&w->relieves, stuck, __ATOMIC_RELEASE);
 	relief_wake(w);
+}
+
+void relief_end(struct worker *w)
+{
+	__atomic_store_n(&w->relieved_turns, NEVER, __ATOMIC_RELAXED);
 }
 
 /* --- the relief -------------------------------------------------------------------------------- */
@@ -66,7 +71,7 @@ bool relief_over(const struct worker *w)
 {
 	const struct worker *stuck = __atomic_load_n(&w->relieves, __ATOMIC_ACQUIRE);
 
-	return !stuck || __atomic_load_n(&stuck->turns, __ATOMIC_RELAXED) != w->relieved_turns ||
+	return !stuck || __atomic_load_n(&stuck->turns, __ATOMIC_RELAXED) != __atomic_load_n(&w->relieved_turns, __ATOMIC_RELAXED) ||
 	       !__atomic_load_n(&stuck->running, __ATOMIC_RELAXED);
 }
 

@@ -9,6 +9,8 @@
 /* for @stuck, which has run @turns threads and does not get on; by the monitor */
 void relief_bring(struct worker *stuck, uint64_t turns);
 
+void relief_end(struct worker *w);              /* by the monitor, too: the other one has got on */
+
 /* who relieves it, one after the other; *@from is 0 at first. NULL: no more */
 struct worker *relief_of(const struct worker *stuck, unsigned *from);
 

@@ -81,7 +81,7 @@ struct worker {
 	int up;                         /* 1: it runs; negative: it cannot, and why; release */
 	bool relief;                    /* brought in for others (relief.c) */
 	struct worker *relieves;        /* a relief: for whom; by the monitor, NULL by itself; release, acquire */
-	uint64_t relieved_turns;        /* how far that one had got */
+	uint64_t relieved_turns;        /* how far that one had got; NEVER: it has got on */
 	int relief_word;                /* bumped to wake it */
 	pthread_t thread;
 	void *rq_memory, *memory;       /* as they were allocated */

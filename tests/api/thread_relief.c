@@ -250,6 +250,49 @@ static void others_come_meanwhile(const char *policy, int sitters)
 	CHECK_INT(stint_stop(), ==, 0);
 }
 
+/* --- when it is over --------------------------------------------------------------------------- */
+
+static void *sits_and_computes(void *arg)
+{
+	sits(arg);
+	return computes(arg);
+}
+
+static uint64_t preemptions(void)
+{
+	struct stint_worker_stats s;
+
+	CHECK_INT(stint_worker_stats(0, &s), ==, 0);
+	return s.preemptions;
+}
+
+/* The one that sat goes on, and computes; who computes at the relief, alone there, shares the worker with it again. */
+static void share_again(const char *policy)
+{
+	struct stint_config config = { .size = sizeof(config), .workers = 1, .policy = policy, .quantum = STINT_MS(1) };
+	stint_thread_t *sitter, *hog;
+	uint64_t before;
+
+	CHECK_INT(stint_start(&config), ==, 0);
+	CHECK_INT(pipe(pipe_fds), ==, 0);
+	enough = 0;
+	sitter = thread(sits_and_computes);
+	CHECK_INT(stint_sem_post(&start_sitter), ==, 0);
+	sleep_ns(20000000);
+	hog = thread(computes);
+	sleep_ns(50000000);
+	before = preemptions();
+	CHECK_INT(write(pipe_fds[1], "x", 1), ==, 1);
+	while (preemptions() < before + 4)
+		sleep_ns(1000000);
+	__atomic_store_n(&enough, 1, __ATOMIC_RELAXED);
+	CHECK_INT(stint_thread_join(hog, NULL), ==, 0);
+	CHECK_INT(stint_thread_join(sitter, NULL), ==, 0);
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+	CHECK_INT(stint_stop(), ==, 0);
+}
+
 /* --- a policy that minds its contract ---------------------------------------------------------- */
 
 enum state { AWAY, READY, RUNNING };
@@ -441,6 +484,10 @@ int main(void)
 		others_come_meanwhile(policies[i], 2);
 		printf("%s, cancelled\n", policies[i]);
 		cancelled(policies[i]);
+		if (strcmp(policies[i], "fifo")) {
+			printf("%s, both compute then\n", policies[i]);
+			share_again(policies[i]);
+		}
 	}
 	for (size_t i = 0; stint_policy_builtin(i); i++) {
 		printf("%s, back and forth\n", stint_policy_builtin(i)->name);
