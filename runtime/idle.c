@@ -72,7 +72,7 @@ struct worker *idle_sleeper(void)
 {
 	struct worker *found = NULL;
 
-	for (unsigned i = 0; i < nworkers; i++) {
+	for (unsigned i = 0; i < nregular; i++) {
 		int how = __atomic_load_n(&workers[i]->asleep, __ATOMIC_RELAXED);
 
 		if (how == 1)

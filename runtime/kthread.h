@@ -37,6 +37,7 @@ struct kthread {
 	struct worker *worker;          /* whose threads it runs, or NULL */
 	struct post *post;              /* the worker's, or own_post */
 	unsigned arms;                  /* how often armed was set, where a peer sends the ticks; after it, release */
+	unsigned arms_sent;             /* for which of these one was sent; not armed, which may be the same once more. The peer's */
 
 	/* for eintr_was_ours() */
 	uint64_t ticks;                 /* our signals handled here */
@@ -49,6 +50,7 @@ struct kthread {
 	struct stint *spare;            /* SLOT_BATCH more, or none */
 
 	struct post own_post;
+	int rests, rest_word;           /* a relief's, see relief.c */
 	void *altstack;                 /* ours, where the thread had none; see guard.c */
 	struct kthread *next;           /* in the list of all, for fork */
 };

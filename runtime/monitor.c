@@ -50,7 +50,6 @@ static uint64_t sleeps_until;   /* cycles; with "peer", who arms for earlier pok
 static struct {
 	uint64_t turns;         /* at the last look */
 	bool got_on;            /* that a relief relieved: it computed */
-	unsigned sent;          /* the arms that a tick was sent for; not armed, which may be the same once more */
 } seen[WORKERS_MAX];
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -100,7 +99,7 @@ static char kernel_state(int tid)
 /* After that it is asked once more: a worker that has run out of work since sleeps, too. */
 static bool sits_in_kernel(const struct worker *w, uint64_t turns)
 {
-	return kernel_state(w->kt->tid) != 'R' && waited_for(w) && __atomic_load_n(&w->turns, __ATOMIC_RELAXED) == turns;
+	return kernel_state(worker_kthread(w)->tid) != 'R' && waited_for(w) && __atomic_load_n(&w->turns, __ATOMIC_RELAXED) == turns;
 }
 
 /* One has others run those who wait there: a relief that has been brought in before, if it does not sit in the kernel as well, or a new one. */
@@ -112,7 +111,7 @@ static void relieve(struct worker *stuck, uint64_t turns)
 	while ((w = relief_of(stuck, &i))) {
 		if (!__atomic_load_n(&w->running, __ATOMIC_RELAXED))
 			return;                 /* it looks by itself */
-		if (kernel_state(w->kt->tid) == 'R') {
+		if (kernel_state(worker_kthread(w)->tid) == 'R') {
 			worker_kick(w);
 			return;
 		}
@@ -131,7 +130,7 @@ static bool runs_for_another(struct worker *w, bool *got_on)
 
 	if (!stuck || !__atomic_load_n(&w->running, __ATOMIC_RELAXED))
 		return false;
-	on = kernel_state(stuck->kt->tid) == 'R';
+	on = kernel_state(worker_kthread(stuck)->tid) == 'R';
 	if (on && *got_on)
 		relief_end(w);
 	if (relief_over(w))
@@ -176,14 +175,14 @@ static uint64_t send_ticks(uint64_t now)
 	uint64_t next = NEVER, soon = now + clock_cycles(runq_quantum / 2);
 
 	for (unsigned i = 0; i < nworkers; i++) {
-		struct kthread *kt = workers[i]->kt;
+		struct kthread *kt = worker_kthread(workers[i]);
 		unsigned arms = __atomic_load_n(&kt->arms, __ATOMIC_ACQUIRE);
 		uint64_t armed = __atomic_load_n(&kt->armed, __ATOMIC_RELAXED);
 
 		if (armed <= now) {
-			if (seen[i].sent != arms)
+			if (kt->arms_sent != arms)
 				tick_send(kt);
-			seen[i].sent = arms;
+			kt->arms_sent = arms;
 			armed = soon;
 		}
 		if (armed < next)

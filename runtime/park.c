@@ -8,8 +8,8 @@
  * Once it is TAKEN nobody but its waker moves the state, except that itself says LEFT where that was waited for. So whoever finds
  * it TAKEN when it goes on waits for WOKEN: until then the waker has the object.
  *
- * Its timer is among those of the worker that it parks on, and only that worker, or its relief, lets it fire; back on the CPU,
- * wherever, the thread takes it out.
+ * Its timer is among those of the worker that it parks on, or of another one where that is a relief; only that worker, or its relief,
+ * lets it fire; back on the CPU, wherever, the thread takes it out.
  *
  * A cancel sets the flag first and then looks at the state; the thread sets the state first and then looks at the flag. The
  * canceller pays for the barrier that this needs on both sides (thread.c).
@@ -164,9 +164,7 @@ static __attribute__((noinline)) int park_until(struct stint *s, struct stint_th
 		limit = s->eff;         /* of a call in the thread */
 	if (!woken_here(t) && !cancelled_before(t)) {
 		if (limit != NEVER) {
-			struct worker *w = s->kt->worker;
-
-			timers_add(&w->timers, &t->timer, limit, w->now_cycles);
+			worker_add_timer(s->kt->worker, t, limit);
 			monitor_attend_timer(limit);
 		}
 		worker_block(s, stint_of(t));

@@ -19,4 +19,10 @@ void relief_round(struct worker *w);            /* a relief's life, one step; on
 bool relief_over(const struct worker *w);       /* the one that it relieves has got on: nothing more is run here */
 void relief_wake(struct worker *w);             /* to end, or to have another policy */
 
+/* One that rests, claimed: nobody else uses it until relief_begin(). NULL: none. Also in the handler. */
+struct worker *relief_claim(void);
+void relief_begin(struct kthread *kt);          /* its kernel thread has something to do, or rests on */
+void relief_is_made(struct kthread *kt);        /* by itself, at its start: as if claimed by who makes it */
+void relief_await(struct kthread *kt);          /* by itself: the end of a claim, if there is one */
+
 #endif

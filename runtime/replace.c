@@ -63,6 +63,7 @@ void replace_adopt_rq(struct worker *w, const struct stint_policy *policy, void 
 	w->policy = policy;
 	w->timed = policy->flags & STINT_POLICY_TIMED;
 	w->ranked = policy->flags & (STINT_POLICY_PRIORITY | STINT_POLICY_DEADLINE);
+	w->sends = w->ranked || w->relief;
 	rank_idle_locked(w);            /* until somebody does */
 	w->yield_to = policy->size > offsetof(struct stint_policy, yield_to) ? policy->yield_to : NULL;
 	w->rq = rq;

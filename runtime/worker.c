@@ -46,7 +46,7 @@ void worker_kick(struct worker *w)
 {
 	if (!__atomic_exchange_n(&w->post.kicked, 1, __ATOMIC_SEQ_CST)) {
 		__atomic_fetch_add(&w->stats.kicks, 1, __ATOMIC_RELAXED);
-		tick_kick(w->kt);
+		tick_kick(worker_kthread(w));
 	}
 	monitor_attend();               /* it may sit in the kernel */
 }
@@ -83,19 +83,38 @@ static void put_kicking(struct worker *w, struct stint_thread *t)
 		worker_kick(w);
 }
 
+/* for a thread that ran at a relief last */
+static struct worker *regular_of(const struct stint_thread *t)
+{
+	return workers[t->task.id % nregular];
+}
+
 /* from a kernel thread of the program's, or the watch: into an inbox. True: its worker runs something. */
 static bool ready_elsewhere(struct stint_thread *t, struct worker **at)
 {
 	struct worker *w = t->worker, *other;
 
 	if (unlikely(w->relief))
-		w = workers[t->task.id % nregular];
+		w = regular_of(t);
 	if (!__atomic_load_n(&w->asleep, __ATOMIC_RELAXED) && (other = idle_sleeper()))
 		w = other;
 	else if (unlikely(w->ranked) && (other = rank_elsewhere(w, t)))
 		w = other;
 	*at = w;
 	return put_into_inbox(w, t);
+}
+
+/* where @t, which becomes ready at @w, belongs, if that is elsewhere */
+static struct worker *sent_from(struct worker *w, struct stint_thread *t)
+{
+	struct worker *sleeper;
+
+	if (!w->relief)
+		return rank_elsewhere(w, t);
+	if (!relief_over(w))
+		return NULL;
+	sleeper = idle_sleeper();
+	return sleeper ? sleeper : regular_of(t);
 }
 
 /* @w: worker_here() */
@@ -106,7 +125,7 @@ static inline __attribute__((always_inline)) void ready(struct worker *w, struct
 
 	fiber_release(t);
 	thread_wait_off_cpu(t);
-	if (w && unlikely(w->ranked) && (other = rank_elsewhere(w, t)))
+	if (w && unlikely(w->sends) && (other = sent_from(w, t)))
 		put_kicking(other, t);
 	else if (likely(w))
 		ready_here(w, t, op, by_running);
@@ -172,6 +191,17 @@ static void ready_all(struct stint_thread *list, bool by_running)
 void worker_ready_all(struct stint_thread *list)
 {
 	ready_all(list, self() != NULL);
+}
+
+/* A relief's time is up before the thread's is. The other one sleeps until its first timer, or has its running thread looked at by then. */
+void worker_add_timer_elsewhere(struct worker *w, struct stint_thread *t, uint64_t when)
+{
+	struct worker *v = regular_of(t);
+	bool first = when < __atomic_load_n(&v->timers.first, __ATOMIC_RELAXED);
+
+	timers_add(&v->timers, &t->timer, when, w->now_cycles);
+	if (first && v != w->relieves && !idle_wake(v))         /* else we look after them */
+		worker_kick(v);
 }
 
 /* --- switching --------------------------------------------------------------------------------- */
@@ -509,35 +539,49 @@ bool worker_run_one(struct worker *w)
 	return true;
 }
 
-static void *worker_main(void *arg)
+/* NULL: it cannot run threads */
+static struct kthread *begin_life(struct worker *w)
 {
-	struct worker *w = arg;
-	int err = 0;
 	char name[16] = "stint-worker-";
+	struct kthread *kt;
+	int err = 0;
 
 	name[13] = (char)('0' + w->id / 10 % 10);
 	name[14] = (char)('0' + w->id % 10);
 	sys_raw(SYS_prctl, 15 /* PR_SET_NAME */, name, 0, 0);
 	sys_raw(SYS_prctl, 29 /* PR_SET_TIMERSLACK */, 1, 0, 0);
 	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &signal_mask, NULL, sizeof(signal_mask));
-	w->kt = kthread_get(&err);
-	if (w->kt) {
-		w->native.tp = w->kt->tp;
-		w->kt->worker = w;
-		w->kt->post = &w->post;
+	w->kt = kt = kthread_get(&err);
+	if (kt) {
+		w->native.tp = kt->tp;
+		kt->worker = w;
+		kt->post = &w->post;
+		if (w->relief)
+			relief_is_made(kt);
 	}
-	__atomic_store_n(&w->up, w->kt ? 1 : -err, __ATOMIC_RELEASE);
+	__atomic_store_n(&w->up, kt ? 1 : -err, __ATOMIC_RELEASE);
 	sys_wake(&w->up);
-	while (w->kt && !__atomic_load_n(&idle_stopping, __ATOMIC_ACQUIRE)) {
+	return kt;
+}
+
+/* With each round the worker may be another one (handoff.c). */
+static void *worker_main(void *arg)
+{
+	struct kthread *kt = begin_life(arg);
+	struct worker *w;
+
+	if (!kt)
+		return NULL;
+	relief_await(kt);
+	while (!__atomic_load_n(&idle_stopping, __ATOMIC_ACQUIRE)) {
+		w = kt->worker;
 		if (unlikely(w->relief))
 			relief_round(w);
 		else if (!worker_run_one(w) && !idle_look_around(w))
 			idle_sleep(w);
 	}
-	if (w->kt) {
-		w->kt->worker = NULL;
-		w->kt->post = &w->kt->own_post;
-	}
+	kt->worker = NULL;
+	kt->post = &kt->own_post;
 	return NULL;
 }
 
@@ -655,7 +699,7 @@ struct worker *worker_add_relief(void)
 		return NULL;
 	w = make_worker(nworkers, workers[0]->policy, &err);
 	if (!err) {
-		w->relief = true;
+		w->relief = w->sends = true;
 		workers[nworkers] = w;
 		err = start_worker(w);
 		if (err)
@@ -696,6 +740,8 @@ void workers_after_fork(struct worker *w)
 	nworkers = nregular = 1;
 	w->id = 0;
 	w->relief = false;
+	w->relieves = NULL;
+	w->sends = w->ranked;
 	w->lock = w->wanted = w->inside = w->post.kicked = w->asleep = 0;
 	w->ready = 0;
 	w->load = w->running->task.weight;

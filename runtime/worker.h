@@ -42,6 +42,7 @@ struct worker {
 	void *rq;
 	unsigned policy_gen;
 	bool timed, ranked;             /* the policy has STINT_POLICY_TIMED; has ranks (rank.h) */
+	bool sends;                     /* it is ranked, or a relief: who becomes ready here may belong elsewhere */
 	void (*yield_to)(void *rq, struct stint_task *t, stint_ns now); /* the policy's; NULL: it has none */
 	stint_ns now;                   /* as last told to the policy */
 	uint64_t now_cycles;
@@ -82,7 +83,6 @@ struct worker {
 	bool relief;                    /* brought in for others (relief.c) */
 	struct worker *relieves;        /* a relief: for whom; by the monitor, NULL by itself; release, acquire */
 	uint64_t relieved_turns;        /* how far that one had got; NEVER: it has got on */
-	int relief_word;                /* bumped to wake it */
 	pthread_t thread;
 	void *rq_memory, *memory;       /* as they were allocated */
 };
@@ -99,10 +99,27 @@ static inline struct worker *worker_here(void)
 	return kt ? kt->worker : NULL;
 }
 
+/* on which @w runs; asked by another one, to which it may be another the next moment (handoff.c) */
+static inline struct kthread *worker_kthread(const struct worker *w)
+{
+	return __atomic_load_n(&w->kt, __ATOMIC_RELAXED);
+}
+
 /* by the worker itself */
 static inline unsigned worker_chance(struct worker *w)
 {
 	return (unsigned)((w->chance = w->chance * 6364136223846793005u + 1) >> 33);
+}
+
+/* @t, which is about to park at @w, is to be woken at @when */
+void worker_add_timer_elsewhere(struct worker *w, struct stint_thread *t, uint64_t when);
+
+static inline void worker_add_timer(struct worker *w, struct stint_thread *t, uint64_t when)
+{
+	if (unlikely(w->relief))
+		worker_add_timer_elsewhere(w, t, when);
+	else
+		timers_add(&w->timers, &t->timer, when, w->now_cycles);
 }
 
 enum ready_op { READY_SPAWN, READY_WAKEUP, READY_MOVED };   /* the last: it was ready at another worker */
@@ -140,7 +157,7 @@ void workers_stop(void);                        /* no thread lives; waits for th
 void workers_free(void);                        /* and nobody looks any more */
 void workers_hand_out(struct stint_thread *list);      /* into inboxes; nobody is kicked */
 void workers_hand_out_kicking(struct stint_thread *list);      /* also in a signal handler */
-struct worker *worker_add_relief(void);         /* NULL: it cannot be had */
+struct worker *worker_add_relief(void);         /* claimed (relief.h); NULL: it cannot be had */
 bool worker_run_one(struct worker *w);          /* on its own stack, until it comes back; false: nobody is ready */
 void workers_after_fork(struct worker *w);      /* it is the only one left, and its thread forked */
 void workers_forget(void);
