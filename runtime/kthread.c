@@ -80,6 +80,8 @@ static struct kthread *make(int *err)
 	}
 	kt->tp = arch_tp();
 	kt->post = &kt->own_post;
+	kt->burst = -1;
+	kt->burst_since = NEVER;
 	kt->turn_end = NEVER;
 	kt->tid = sys_gettid();
 	*err = tick_create(kt, settings.signo);
@@ -134,7 +136,8 @@ void kthread_after_fork(void)
 		return;
 	here->next = NULL;
 	here->tid = sys_gettid();
-	here->timer = -1;
+	here->timer = here->burst = -1;
+	here->burst_since = NEVER;
 	here->turn_end = NEVER;
 	here->armed = NEVER;
 }

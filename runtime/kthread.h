@@ -32,6 +32,8 @@ struct kthread {
 	void *tp;                       /* the kernel thread's own thread pointer */
 	int tid;
 	int timer;                      /* kernel's id, -1: none */
+	int burst;                      /* the one of the timer of its CPU time; -1: none */
+	uint64_t burst_span, burst_since;       /* it was armed for that; when, or NEVER: off. Cycles */
 	uint64_t mask_gen;              /* bumped when the kernel thread changes its own signal mask */
 
 	struct worker *worker;          /* whose threads it runs, or NULL */

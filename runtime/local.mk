@@ -54,6 +54,8 @@ libstint_core_la_SOURCES = \
 	runtime/rank.c \
 	runtime/rank.h \
 	runtime/even.h \
+	runtime/handoff.c \
+	runtime/handoff.h \
 	runtime/idle.c \
 	runtime/idle.h \
 	runtime/init.c \

@@ -37,6 +37,7 @@
 #include "worker.h"
 
 #define LOOK_NS 10000000
+#define AGAIN_NS 100000000
 #define PR_SET_TIMERSLACK 29
 #define PR_SET_NAME 15
 
@@ -47,6 +48,8 @@ static bool running;
 static int stopping;
 static int word;                /* bumped to have it look; it sleeps on it */
 static uint64_t sleeps_until;   /* cycles; with "peer", who arms for earlier pokes. Seq_cst with kt->armed */
+static bool relief_wanted;
+static uint64_t relief_from;    /* when one may be had again; cycles */
 static struct {
 	uint64_t turns;         /* at the last look */
 	bool got_on;            /* that a relief relieved: it computed */
@@ -117,6 +120,28 @@ static void relieve(struct worker *stuck, uint64_t turns)
 		}
 	}
 	relief_bring(stuck, turns);
+}
+
+/* Without memory or a kernel thread for one it is tried again a while later; those who want it do as without. */
+static void make_relief(uint64_t now)
+{
+	struct worker *w;
+
+	if (now < relief_from)
+		return;
+	w = worker_add_relief();
+	if (w) {
+		__atomic_store_n(&relief_wanted, false, __ATOMIC_SEQ_CST);
+		relief_begin(w->kt);
+	} else {
+		relief_from = now + clock_cycles(AGAIN_NS);
+	}
+}
+
+void monitor_want_relief(void)
+{
+	if (nworkers < WORKERS_MAX && !__atomic_exchange_n(&relief_wanted, true, __ATOMIC_SEQ_CST))
+		poke();
 }
 
 /*
@@ -239,6 +264,8 @@ static void *monitor_main(void *arg)
 
 		if (__atomic_load_n(&stopping, __ATOMIC_SEQ_CST))       /* after the word, or its bump might be overlooked */
 			break;
+		if (unlikely(__atomic_load_n(&relief_wanted, __ATOMIC_SEQ_CST)))
+			make_relief(now);
 		if (now >= next_look) {
 			next_look = look(now);
 			rests = next_look > now + monitor_look;
@@ -261,6 +288,8 @@ int monitor_start(void)
 	monitor_until = 0;
 	monitor_look = clock_cycles(LOOK_NS);
 	memset(seen, 0, sizeof(seen));
+	relief_wanted = false;
+	relief_from = 0;
 	tick_peer_armed_insig = armed_insig;
 	err = sys_thread_create(&thread, NULL, monitor_main, NULL);
 	running = !err;
@@ -281,4 +310,5 @@ void monitor_forget(void)
 {
 	running = false;
 	monitor_until = 0;
+	relief_wanted = false;
 }

@@ -15,6 +15,7 @@ void monitor_forget(void);      /* in a forked child, which does not have it */
 extern PRIVATE uint64_t monitor_until;  /* it does not look before, in cycles; 0: it does, every so often; NEVER. Relaxed, a hint */
 extern PRIVATE uint64_t monitor_look;   /* how often, cycles */
 void monitor_rouse(void);
+void monitor_want_relief(void);        /* one more is to rest; also in the handler */
 
 /* on a worker: a thread waits for the one that runs */
 static inline void monitor_attend(void)

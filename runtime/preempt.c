@@ -41,6 +41,7 @@
 #include <errno.h>
 #include <signal.h>
 
+#include "arch/x86_64/arch-wait.h"
 #include "arch/x86_64/unwind.h"
 #include "clock.h"
 #include "kthread.h"
@@ -341,6 +342,11 @@ static INSIG void leave_insig(struct stint *s, struct stint *l, ucontext_t *uc)
 	back(l);
 }
 
+static bool keeps_kthread(struct stint *l, const ucontext_t *uc)
+{
+	return unlikely(l->is_thread) && preempt_thread.keeps_kthread(l, arch_uc_at_syscall(uc) || arch_uc_interrupted(uc));
+}
+
 /* Ticks that land before depth is down again are noted, and taken here, in the same frame. */
 static INSIG void take_insig(struct stint *s, uint64_t now, ucontext_t *uc)
 {
@@ -350,7 +356,7 @@ static INSIG void take_insig(struct stint *s, uint64_t now, ucontext_t *uc)
 		preempt_disable(s);
 		s->pending = false;
 		l = to_stop(s, now);
-		if (l)
+		if (l && !keeps_kthread(l, uc))
 			leave_insig(s, l, uc);
 		else
 			tick_ensure(s->kt, clock_now(), kthread_due(s->kt, s));
@@ -423,6 +429,12 @@ static bool is_ours(const siginfo_t *info, const struct kthread *kt)
 	return (info->si_code == SI_TIMER || (tick_by_peer && info->si_code == SI_QUEUE)) && info->si_value.sival_ptr == kt;
 }
 
+/* the timer of the kernel thread's CPU time */
+static bool is_burst(const siginfo_t *info, const struct kthread *kt)
+{
+	return info->si_code == SI_TIMER && info->si_value.sival_ptr == &kt->burst;
+}
+
 /* from another kernel thread: the worker has got something; kicked says so, too, where a tick has swallowed this */
 static bool is_kick(const siginfo_t *info, const struct kthread *kt)
 {
@@ -445,7 +457,7 @@ STINT_TEXT static void on_tick(int signo, siginfo_t *info, void *uc)
 	struct kthread *kt = kthread_here();
 	uint64_t now;
 
-	if (!kt || !(is_ours(info, kt) || is_kick(info, kt))) {
+	if (!kt || !(is_ours(info, kt) || is_kick(info, kt) || is_burst(info, kt))) {
 		signals_forward_insig(signo, info, uc);
 		kt = kthread_here();    /* the handler may have waited */
 	}
@@ -454,6 +466,8 @@ STINT_TEXT static void on_tick(int signo, siginfo_t *info, void *uc)
 	if (unlikely(__atomic_load_n(&kt->post->kicked, __ATOMIC_RELAXED)))
 		kt->turn_end = 0;
 	now = clock_now();
+	if (unlikely(is_burst(info, kt)) && tick_burst_over_insig(kt, now))
+		kt->turn_end = 0;
 	kt->ticks++;
 	kt->post->ticks++;
 	if (is_ours(info, kt) || unlikely(stands_for_tick(kt, now)))

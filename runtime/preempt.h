@@ -42,6 +42,8 @@ int preempt_init(int signo);            /* installs the handler; 0 or an errno v
 struct preempt_thread_ops {
 	/* its turn_end has passed: is the turn over? false: turn_end is another one now */
 	bool (*turn_over)(struct stint *thread, uint64_t now);
+	/* it is, in the handler; @waits: in a system call. true: it need not leave, its kernel thread is its own now */
+	bool (*keeps_kthread)(struct stint *thread, bool waits);
 	/* file it by @how; whom to switch to */
 	const struct arch_context *(*left)(struct stint *thread, int how);
 	/* it is over (pthread_exit(), a cancel), on its own stack; whom to switch to */

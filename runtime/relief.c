@@ -20,6 +20,7 @@
 #include "replace.h"
 #include "runq.h"
 #include "sys.h"
+#include "tick.h"
 
 #define NAP_NS 500000           /* between two looks at a worker that has nothing to take */
 
@@ -171,6 +172,7 @@ void relief_round(struct worker *w)
 	if (relief_over(w)) {
 		hand_back(w);
 		__atomic_store_n(&w->relieves, NULL, __ATOMIC_RELEASE);
+		tick_burst_off(kt);
 		if (!stuck)
 			rest(kt, before);
 		return;

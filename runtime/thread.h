@@ -53,6 +53,7 @@ struct stint_thread {
 	struct timer timer;
 	struct stint_waiter *joiner;    /* who waits for its end; under lock */
 	uint64_t stopped_at;            /* its worker's turns when it was stopped last */
+	uint8_t waited;                 /* turns in a row at whose end it was in a system call (handoff.c) */
 };
 
 _Static_assert(sizeof(struct stint_thread) <= THREAD_ROOM, "context.h");

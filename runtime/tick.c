@@ -16,6 +16,7 @@
 #define SLACK_NS 3000
 #define RETRY_MIN_NS 20000
 #define RETRY_MAX_NS 100000
+#define BURST_PARTS 8           /* who uses less than one of so many parts of the time mostly waits */
 
 uint64_t tick_slack, tick_retry_min;
 bool tick_by_peer;
@@ -29,26 +30,33 @@ void tick_init(void)
 	retry_max = clock_cycles(RETRY_MAX_NS);
 }
 
-int tick_create(struct kthread *kt, int signo)
+/* to signal @kt; 0 or an errno value */
+static int create(const struct kthread *kt, clockid_t clock, const void *value, int signo, int *id)
 {
 	struct {
 		union sigval value;
 		int signo, notify, tid;
 		char pad[48];
 	} ev;           /* what the kernel reads; libc's struct sigevent hides the thread id */
-	int id;
 	long r;
 
 	memset(&ev, 0, sizeof(ev));
-	ev.value.sival_ptr = kt;
+	ev.value.sival_ptr = (void *)value;
 	ev.signo = signo;
 	ev.notify = SIGEV_THREAD_ID;
 	ev.tid = kt->tid;
 	if (sys_fault(SYS_TIMER_CREATE))
 		return EAGAIN;
-	r = sys_raw(SYS_timer_create, CLOCK_MONOTONIC, &ev, &id, 0);
-	if (r < 0)
-		return (int)-r;
+	r = sys_raw(SYS_timer_create, clock, &ev, id, 0);
+	return r < 0 ? (int)-r : 0;
+}
+
+int tick_create(struct kthread *kt, int signo)
+{
+	int id, err = create(kt, CLOCK_MONOTONIC, kt, signo, &id);
+
+	if (err)
+		return err;
 	kt->timer = id;
 	kt->armed = NEVER;
 	tick_retry_reset(kt);
@@ -59,7 +67,9 @@ void tick_destroy(struct kthread *kt)
 {
 	if (kt->timer >= 0)
 		sys_raw(SYS_timer_delete, kt->timer, 0, 0, 0);
-	kt->timer = -1;
+	if (kt->burst >= 0)
+		sys_raw(SYS_timer_delete, kt->burst, 0, 0, 0);
+	kt->timer = kt->burst = -1;
 	kt->armed = NEVER;
 }
 
@@ -104,6 +114,43 @@ void tick_arm_exact(struct kthread *kt, uint64_t now, uint64_t eff)
 	if (kt->armed > eff || eff - kt->armed > tick_slack)
 		tick_arm_slow(kt, now, eff);
 }
+
+/* --- the timer of CPU time --------------------------------------------------------------------- */
+
+bool tick_arm_burst_insig(struct kthread *kt, uint64_t now, uint64_t span)
+{
+	struct itimerspec its = { .it_value = to_timespec(span) };
+
+	if (kt->burst < 0 && create(kt, CLOCK_THREAD_CPUTIME_ID, &kt->burst, settings.signo, &kt->burst))
+		return false;
+	kt->burst_span = span;
+	kt->burst_since = now;
+	barrier();
+	return !sys_raw(SYS_timer_settime, kt->burst, 0, &its, NULL);
+}
+
+bool tick_burst_over_insig(struct kthread *kt, uint64_t now)
+{
+	uint64_t since = kt->burst_since;
+
+	if (since == NEVER)
+		return false;           /* turned off when it had fired */
+	kt->burst_since = NEVER;
+	return now - since < BURST_PARTS * kt->burst_span || !tick_arm_burst_insig(kt, now, kt->burst_span);
+}
+
+void tick_burst_off(struct kthread *kt)
+{
+	static const struct itimerspec off;
+
+	if (kt->burst_since == NEVER)
+		return;
+	kt->burst_since = NEVER;
+	barrier();
+	sys_raw(SYS_timer_settime, kt->burst, 0, &off, NULL);
+}
+
+/* --- what a tick costs ------------------------------------------------------------------------- */
 
 #define MEASURE_TICKS 7
 #define MEASURE_APART_NS 30000

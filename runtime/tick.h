@@ -43,6 +43,17 @@ void tick_fired_insig(struct kthread *kt);
 void tick_off_insig(struct kthread *kt);
 void tick_retry_insig(struct kthread *kt, uint64_t now);       /* a tick that was refused comes again */
 
+/*
+ * A second timer, of the CPU time of the kernel thread that calls this: it fires when @span of that has been used. It is made when it
+ * is first needed. The kernel looks at it at its own ticks, so some milliseconds late.
+ *
+ * Return:  tick_arm_burst_insig(): false, there is none. tick_burst_over_insig(), when it has fired: false, the span was used so
+ *          slowly that the thread mostly waits, and it is armed anew.
+ */
+bool tick_arm_burst_insig(struct kthread *kt, uint64_t now, uint64_t span);
+bool tick_burst_over_insig(struct kthread *kt, uint64_t now);
+void tick_burst_off(struct kthread *kt);
+
 extern PRIVATE uint64_t tick_retry_min;
 
 static inline void tick_retry_reset(struct kthread *kt)

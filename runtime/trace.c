@@ -194,6 +194,7 @@ static const char *why_name(uint64_t why)
 	static const char *const names[] = {
 		[TRACE_TURN_OVER] = "turn over", [TRACE_DISPLACED] = "displaced", [TRACE_CANCELLED] = "cancelled",
 		[TRACE_OTHER_POLICY] = "other policy", [TRACE_RELIEF_OVER] = "relief over",
+		[TRACE_IN_KERNEL] = "in the kernel",
 	};
 
 	return names[why];

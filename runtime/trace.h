@@ -19,7 +19,8 @@ struct stint_thread;
 
 enum trace_kind { TRACE_RUN, TRACE_LEAVE, TRACE_WAKE, TRACE_SPAWN, TRACE_STEAL, TRACE_DISPLACE, TRACE_SLEEP, TRACE_AWAKE };
 
-enum trace_why { TRACE_TURN_OVER, TRACE_DISPLACED, TRACE_CANCELLED, TRACE_OTHER_POLICY, TRACE_RELIEF_OVER };
+enum trace_why { TRACE_TURN_OVER, TRACE_DISPLACED, TRACE_CANCELLED, TRACE_OTHER_POLICY, TRACE_RELIEF_OVER,
+                 TRACE_IN_KERNEL };
 
 struct trace_event {
 	uint64_t at;                    /* cycles */

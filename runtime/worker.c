@@ -22,6 +22,7 @@
 
 #include "clock.h"
 #include "even.h"
+#include "handoff.h"
 #include "idle.h"
 #include "monitor.h"
 #include "poller.h"
@@ -510,6 +511,38 @@ static bool turn_over(struct stint *s, uint64_t now)
 	return over;
 }
 
+/* --- with another kernel thread (handoff.c) ---------------------------------------------------- */
+
+void worker_leave_behind(struct worker *w, struct stint_thread *t)
+{
+	runq_lock(w);
+	file_leaving_locked(w, t, STATE_PAUSED);
+	runq_clock_locked(w);
+	stint_of(t)->cpu += w->now_cycles - stint_of(t)->switched_in;
+	trace(w, TRACE_LEAVE, t, TRACE_IN_KERNEL, STATE_TIMED_OUT);
+	rank_idle_locked(w);
+	w->turn_end = w->offer_at = NEVER;
+	runq_unlock(w);
+}
+
+/* It never was off the CPU. The relief's queue is empty but for it. */
+void worker_go_on(struct worker *w, struct stint_thread *t)
+{
+	runq_lock(w);
+	runq_clock_locked(w);
+	stint_of(t)->switched_in = w->now_cycles;
+	runq_attach_locked(w, t);
+	runq_pick_locked(w, runq_told_locked(w));
+	w->turns++;
+	w->stats.reliefs++;
+	w->running = t;
+	w->resched = w->displaced = false;
+	rank_runs_locked(w, t);
+	w->kt->turn_end = NEVER;
+	trace(w, TRACE_RUN, t, 0, STATE_TIMED_OUT);
+	runq_unlock(w);
+}
+
 /* --- a worker's life --------------------------------------------------------------------------- */
 
 bool worker_run_one(struct worker *w)
@@ -663,7 +696,7 @@ int workers_start(unsigned n, const struct stint_policy *policy, stint_ns quantu
 {
 	int err = 0;
 
-	preempt_thread = (struct preempt_thread_ops){ turn_over, left, thread_over, worker_arrived, back };
+	preempt_thread = (struct preempt_thread_ops){ turn_over, handoff, left, thread_over, worker_arrived, back };
 	sys_raw(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &signal_mask, sizeof(signal_mask));
 	runq_setup(quantum);
 	idle_setup();

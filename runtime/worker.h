@@ -158,6 +158,9 @@ void workers_free(void);                        /* and nobody looks any more */
 void workers_hand_out(struct stint_thread *list);      /* into inboxes; nobody is kicked */
 void workers_hand_out_kicking(struct stint_thread *list);      /* also in a signal handler */
 struct worker *worker_add_relief(void);         /* claimed (relief.h); NULL: it cannot be had */
+/* in the handler: the running thread @t of @w goes away without leaving the CPU; goes on, on the kernel thread that @w has had */
+void worker_leave_behind(struct worker *w, struct stint_thread *t);
+void worker_go_on(struct worker *relief, struct stint_thread *t);
 bool worker_run_one(struct worker *w);          /* on its own stack, until it comes back; false: nobody is ready */
 void workers_after_fork(struct worker *w);      /* it is the only one left, and its thread forked */
 void workers_forget(void);

@@ -56,6 +56,7 @@ api_tests = \
 	tests/api/thread_cancel \
 	tests/api/thread_environment \
 	tests/api/thread_even \
+	tests/api/thread_handoff \
 	tests/api/thread_misuse \
 	tests/api/thread_offers \
 	tests/api/thread_own \
@@ -209,6 +210,7 @@ tests_api_thread_cycles_LDADD = libstint.la
 tests_api_thread_deadlock_LDADD = libstint.la
 tests_api_thread_events_LDADD = libstint.la
 tests_api_thread_process_LDADD = libstint.la
+tests_api_thread_handoff_LDADD = libstint.la
 tests_api_thread_relief_LDADD = libstint.la
 tests_api_thread_stepped_CPPFLAGS = $(CORE_CPPFLAGS)
 tests_api_thread_stepped_CFLAGS = $(AM_CFLAGS) $(URCU_CFLAGS)

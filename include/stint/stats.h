@@ -47,7 +47,7 @@ struct stint_worker_stats {
 	uint64_t ticks;         /* timer and other preemption signals handled */
 	uint64_t kicks;         /* of these, because something was put into its inbox while it computed */
 	uint64_t sleeps;        /* times it had nothing to do */
-	uint64_t reliefs;       /* times it was brought in for a worker that sat in the kernel */
+	uint64_t reliefs;       /* times it was brought in for a worker that sat in the kernel, or given a thread that does */
 	uint64_t ready;         /* threads that are ready here now */
 	uint64_t reserved[4];   /* 0 */
 };

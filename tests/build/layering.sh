@@ -20,7 +20,7 @@ layer()
 	runtime/kthread.c) echo 6 ;;
 	runtime/preempt.*) echo 7 ;;
 	runtime/call.* | runtime/init.* | runtime/policy.* | runtime/libset/*) echo 8 ;;
-	runtime/thread.* | runtime/worker.* | runtime/runq.* | runtime/idle.* | runtime/even.* | runtime/rank.* | runtime/replace.* | runtime/monitor.* | runtime/relief.* | runtime/park.* | runtime/poller.* | runtime/watch.* | runtime/config.* | runtime/trace.* | runtime/stats.c | runtime/deadlock.*) echo 9 ;;
+	runtime/thread.* | runtime/worker.* | runtime/runq.* | runtime/idle.* | runtime/even.* | runtime/rank.* | runtime/replace.* | runtime/monitor.* | runtime/relief.* | runtime/handoff.* | runtime/park.* | runtime/poller.* | runtime/watch.* | runtime/config.* | runtime/trace.* | runtime/stats.c | runtime/deadlock.*) echo 9 ;;
 	runtime/sync/* | runtime/chan/*) echo 10 ;;
 	runtime/interpose/*) echo 11 ;;
 	*) echo "$1: belongs to no layer; name it in tests/build/layering.sh" >>"$work/wrong"; echo 12 ;;

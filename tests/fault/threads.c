@@ -8,7 +8,9 @@
 #include "../test.h"
 
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include <stint.h>
 
@@ -385,6 +387,73 @@ static bool in_a_thread(enum sys_fault kind, int n)
 	return did;
 }
 
+/* --- in a bare system call --------------------------------------------------------------------- */
+
+static int seat;
+
+static void *sits(void *arg)
+{
+	register long r10 __asm__("r10");
+	long r;
+
+	while (!__atomic_load_n(&seat, __ATOMIC_ACQUIRE)) {
+		r = SYS_futex;
+		r10 = 0;
+		__asm__ volatile("syscall"
+		                 : "+a"(r)
+		                 : "D"(&seat), "S"((long)FUTEX_WAIT_PRIVATE), "d"(0L), "r"(r10)
+		                 : "rcx", "r11", "memory");
+	}
+	return arg;
+}
+
+static void *computes(void *arg)
+{
+	while (!__atomic_load_n(&seat, __ATOMIC_ACQUIRE))
+		__atomic_fetch_add((int *)arg, 1, __ATOMIC_RELAXED);
+	return arg;
+}
+
+static uint64_t reliefs(void)
+{
+	struct stint_worker_stats s;
+	uint64_t n = 0;
+
+	for (unsigned i = 0; !stint_worker_stats(i, &s); i++)
+		n += s.reliefs;
+	return n;
+}
+
+/* What its worker needs to go on with another kernel thread cannot be had: until it can the others have their turns nevertheless. */
+static bool handed_off(enum sys_fault kind, int n)
+{
+	const struct stint_config one = { .size = sizeof(one), .workers = 1, .quantum = STINT_MS(1) };
+	stint_thread_t *sitter[2], *hog;
+	int ran = 0, before;
+	bool did;
+
+	seat = 0;
+	CHECK_INT(stint_start(&one), ==, 0);
+	CHECK_INT(stint_thread_create(&hog, NULL, computes, &ran), ==, 0);
+	sys_fault_after[kind] = n;
+	for (int i = 0; i < 2; i++)
+		while (stint_thread_create(&sitter[i], NULL, sits, NULL))
+			;
+	do {
+		before = __atomic_load_n(&ran, __ATOMIC_RELAXED);
+		sleep_ns(20000000);
+		CHECK_INT(__atomic_load_n(&ran, __ATOMIC_RELAXED), >, before);
+	} while (reliefs() < 2);
+	did = happened(kind);
+	__atomic_store_n(&seat, 1, __ATOMIC_RELEASE);
+	CHECK_INT(syscall(SYS_futex, &seat, FUTEX_WAKE_PRIVATE, 2, NULL, NULL, 0), >=, 0);
+	for (int i = 0; i < 2; i++)
+		CHECK_INT(stint_thread_join(sitter[i], NULL), ==, 0);
+	CHECK_INT(stint_thread_join(hog, NULL), ==, 0);
+	stop();
+	return did;
+}
+
 /* --- no descriptors ---------------------------------------------------------------------------- */
 
 static void with_descriptors(int n)
@@ -466,6 +535,8 @@ int main(void)
 		in_a_child(policy_set, (enum sys_fault)kind, "another policy");
 	in_a_child(policy_refuses, SYS_MALLOC, "a policy that refuses");
 	in_a_child(in_a_thread, SYS_MALLOC, "in a thread");
+	for (int kind = 0; kind < SYS_FAULTS; kind++)
+		in_a_child(handed_off, (enum sys_fault)kind, "handed off");
 	in_a_child(few_descriptors, SYS_MALLOC, "few descriptors");
 	in_a_child(leaks_nothing, SYS_MALLOC, "again and again");
 	return 0;

@@ -1,5 +1,5 @@
 /*
- * sched.c - threads at random: made, joined, cancelled, asleep, yielding, in calls, in malloc; on 1, 2, 4 and
+ * sched.c - threads at random: made, joined, cancelled, asleep, yielding, in calls, in malloc, in bare system calls; on 1, 2, 4 and
  * 16 workers, under all policies, which change while they run, with turns of a few microseconds, and signals
  * from elsewhere all the time
  *
@@ -9,8 +9,10 @@
  */
 #include "../test.h"
 
+#include <linux/futex.h>
 #include <locale.h>
 #include <pthread.h>
+#include <sys/syscall.h>
 
 #include <stint.h>
 
@@ -31,7 +33,7 @@ static const char *const policies[] = { "fifo", "rr", "fair", "prio", "edf", "ml
 static int made, began, ended,
 	unwound; /* atomic; threads; that came to the end of work(); whose cleanups ran */
 static volatile int stop_storm;
-static uint64_t handled, steps, calls_done, policies_set;
+static uint64_t handled, steps, calls_done, policies_set, handed;
 
 static __thread uint64_t own[4];
 static pthread_key_t key;
@@ -275,9 +277,35 @@ static void go(struct rng *r, int depth)
 	CHECK_INT(stint_go(work_detached, new_job(r, depth + 1)), ==, 0);
 }
 
+static void bare_futex_wait(int *word, struct timespec *until)
+{
+	register long r10 __asm__("r10") = (long)until, r8 __asm__("r8") = 0, r9 __asm__("r9") = ~0u;
+	long r = SYS_futex;
+
+	__asm__ volatile("syscall"
+	                 : "+a"(r)
+	                 : "D"(word), "S"((long)FUTEX_WAIT_BITSET), "d"(0L), "r"(r10), "r"(r8), "r"(r9)
+	                 : "rcx", "r11", "memory");
+}
+
+/* until a while has passed, past all wrappers, where ticks interrupt it; it may keep its kernel thread then */
+static void sit(struct rng *r)
+{
+	struct timespec until;
+	int word = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += (long)rng_below(r, 400000);
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
+	}
+	bare_futex_wait(&word, &until);
+}
+
 static void step(struct rng *r, int depth, struct children *children)
 {
-	switch (rng_below(r, depth < DEPTH_MAX ? 9 : 7)) {
+	switch (rng_below(r, depth < DEPTH_MAX ? 10 : 8)) {
 	case 0:
 		stint_thread_yield();
 		break;
@@ -302,6 +330,10 @@ static void step(struct rng *r, int depth, struct children *children)
 		stint_preempt_enable();
 		break;
 	case 7:
+		if (rng_below(r, 4) == 0)
+			sit(r);
+		break;
+	case 8:
 		if (rng_below(r, 6) == 0)
 			have_children(r, depth, children);
 		break;
@@ -390,8 +422,17 @@ static void *makes_roots(void *arg)
 	return NULL;
 }
 
+static void count_handed(void)
+{
+	struct stint_worker_stats s;
+
+	for (unsigned i = 0; !stint_worker_stats(i, &s); i++)
+		handed += s.reliefs;
+}
+
 static void check_ends(void)
 {
+	count_handed();
 	while (stint_stop() == EBUSY) /* those that nobody joins */
 		sleep_ns(200000);
 }
@@ -439,8 +480,8 @@ int main(void)
 		round_of(&r, workers, policy);
 		rounds++;
 	} while (now_ns() < end);
-	printf("%u rounds, %d threads, %d cancelled, %llu steps, %llu calls, %llu signals, %llu policies\n",
+	printf("%u rounds, %d threads, %d cancelled, %llu steps, %llu calls, %llu signals, %llu policies, %llu reliefs\n",
 	       rounds, made, made - ended, (unsigned long long)steps, (unsigned long long)calls_done,
-	       (unsigned long long)handled, (unsigned long long)policies_set);
+	       (unsigned long long)handled, (unsigned long long)policies_set, (unsigned long long)handed);
 	return 0;
 }

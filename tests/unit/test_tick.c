@@ -1,12 +1,16 @@
 /*
  * test_tick.c - what the timer is believed to be armed for; the time is handed in, so there is no clock to wait for
  *
- * The kernel thread here has no timer: the system calls fail without effect, and the arithmetic is what remains.
+ * The kernel thread here has no timer but that of its CPU time: the system calls fail without effect, and the arithmetic is what remains.
  */
+#include <signal.h>
+
 #include "unit.h"
 
 #include "clock.h"
 #include "kthread.h"
+#include "settings.h"
+#include "sys.h"
 #include "tick.h"
 
 #define NOW 1000000000000ull
@@ -98,4 +102,30 @@ START_TEST(retries)
 }
 END_TEST
 
-UNIT_MAIN("tick", lazy, exact, fired, retries)
+/* The timer of CPU time: who takes long to use its span waits for most of the time, and has it again. */
+START_TEST(burst)
+{
+	struct kthread kt = fresh();
+	uint64_t span = clock_cycles(STINT_S(1));
+
+	settings.signo = SIGURG;
+	kt.tid = sys_gettid();
+	kt.burst = -1;
+	kt.burst_since = NEVER;
+	tick_burst_off(&kt);                            /* there is none yet */
+	ck_assert(tick_arm_burst_insig(&kt, NOW, span));
+	ck_assert_int_ge(kt.burst, 0);
+	ck_assert(!tick_burst_over_insig(&kt, NOW + 100 * span));
+	ck_assert_uint_eq(kt.burst_since, NOW + 100 * span);
+	ck_assert(tick_burst_over_insig(&kt, NOW + 102 * span));
+	ck_assert_uint_eq(kt.burst_since, NEVER);
+
+	ck_assert(tick_arm_burst_insig(&kt, NOW, span));
+	tick_burst_off(&kt);
+	ck_assert(!tick_burst_over_insig(&kt, NOW + span));     /* under way when it was turned off */
+	tick_destroy(&kt);
+	ck_assert_int_eq(kt.burst, -1);
+}
+END_TEST
+
+UNIT_MAIN("tick", lazy, exact, fired, retries, burst)
