@@ -32,6 +32,19 @@ static inline void checker_unwound(void *p, size_t n)
 		__asan_unpoison_memory_region(p, n);
 }
 
+#define CHECKER_FIRST_FRAMES 32768
+
+/*
+ * At the start of a kernel thread of ours, of which the sanitizer is not told. A forked child's may have the stack of one of the
+ * parent's, which was in the middle of something.
+ */
+static inline __attribute__((always_inline)) void checker_begins_kthread(void)
+{
+	char *frame = __builtin_frame_address(0);
+
+	checker_unwound(frame - CHECKER_FIRST_FRAMES, CHECKER_FIRST_FRAMES);
+}
+
 /* a part of a stack whose frames were given up: it may be written, and its contents mean nothing */
 static inline void checker_scratch(void *p, size_t n)
 {

@@ -26,6 +26,7 @@
 
 #include "monitor.h"
 
+#include "checker.h"
 #include "clock.h"
 #include "idle.h"
 #include "ledger.h"
@@ -255,6 +256,7 @@ static void *monitor_main(void *arg)
 	bool rests = false;
 
 	(void)arg;
+	checker_begins_kthread();
 	sys_raw(SYS_prctl, PR_SET_NAME, "stint-monitor", 0, 0);
 	sys_raw(SYS_prctl, PR_SET_TIMERSLACK, 1, 0, 0);
 	ask_not_to_displace();

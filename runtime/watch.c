@@ -29,6 +29,7 @@
 
 #include <time.h>
 
+#include "checker.h"
 #include "clock.h"
 #include "idle.h"
 #include "poller.h"
@@ -152,6 +153,7 @@ static void *watch_main(void *arg)
 	bool woken;
 
 	(void)arg;
+	checker_begins_kthread();
 	sys_raw(SYS_prctl, PR_SET_NAME, "stint-watch", 0, 0);
 	sys_raw(SYS_prctl, PR_SET_TIMERSLACK, 1, 0, 0);
 	ask_for_short_slices();

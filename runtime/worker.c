@@ -20,6 +20,7 @@
 
 #include "worker.h"
 
+#include "checker.h"
 #include "clock.h"
 #include "even.h"
 #include "handoff.h"
@@ -600,9 +601,11 @@ static struct kthread *begin_life(struct worker *w)
 /* With each round the worker may be another one (handoff.c). */
 static void *worker_main(void *arg)
 {
-	struct kthread *kt = begin_life(arg);
+	struct kthread *kt;
 	struct worker *w;
 
+	checker_begins_kthread();
+	kt = begin_life(arg);
 	if (!kt)
 		return NULL;
 	relief_await(kt);
